@@ -1,0 +1,56 @@
+# The front door. Needs Python 3.11 or newer and make; everything else goes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types check bench wheel clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python
+
+help:
+	@echo "make demo    set up .venv and find the instruments in the bundled recordings"
+	@echo "make test    set up .venv and run lint, import contracts, types and tests"
+	@echo "make lint    style, spelling and import contracts"
+	@echo "make types   static types"
+	@echo "make check   tests only"
+	@echo "make bench   speed and memory, as ratios against a peer"
+	@echo "make wheel   build the wheel and try it in a clean environment"
+
+# Wheels only: neither a compiler nor a system package is needed. torch first, from the constraints'
+# exact version, so that no other package pulls in another build of it.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check --only-binary :all: -c constraints.txt torch
+	$(RUN) -m pip install --quiet --disable-pip-version-check --prefer-binary -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/mirkit demo
+
+test: lint types check
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports
+
+types: .venv/ready
+	$(BIN)/mypy
+
+check: .venv/ready
+	$(RUN) -m pytest
+
+bench: .venv/ready
+	for file in benchmarks/*.py; do echo "== $$file"; $(RUN) $$file || exit 1; done
+
+# The files in the wheel, not those of the checkout: hence the change of folder.
+wheel: .venv/ready
+	rm -rf dist build .venv-wheel
+	$(RUN) -m build --wheel --outdir dist
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	.venv-wheel/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd .venv-wheel && bin/mirkit --help && bin/python ../tests/import_every_module.py
+
+clean:
+	rm -rf .venv .venv-wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,5 @@
+"""``python -m mirkit``."""
+
+from mirkit.cli import main
+
+main()

@@ -1,0 +1,9 @@
+from .config import Config as Config
+from .inference import load as load
+from .inference import predict as predict
+from .inference import stream as stream
+from .metrics import Scores as Scores
+from .metrics import evaluate as evaluate
+from .model import Model as Model
+from .plots import plot as plot
+from .training import train as train

@@ -1,0 +1,131 @@
+"""Settings of instrument activity detection."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from mirkit import _config
+from mirkit.errors import ParameterError
+
+__all__ = ["CNNConfig", "Config", "FeatureConfig", "InferenceConfig", "TrainingConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureConfig:
+    """Log-mel patches of one second, as in the ISMIR 2018 system's family."""
+
+    sample_rate: int = 22050
+    n_fft: int = 2048
+    hop_length: int = 512
+    n_mels: int = 96
+    fmin_hz: float = 30.0
+    fmax_hz: float = 11000.0
+    window_s: float = 1.0
+
+    @property
+    def window_length(self) -> int:
+        """Samples of one patch."""
+        return round(self.window_s * self.sample_rate)
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of one patch: those centred on the samples of the window."""
+        return 1 + self.window_length // self.hop_length
+
+
+@dataclass(frozen=True, slots=True)
+class CNNConfig:
+    """Convolutions with pooling, then mean and maximum over time."""
+
+    channels: tuple[int, ...] = (24, 48, 96, 192)
+    dropout: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Excerpts, optimiser and stopping."""
+
+    preset: Literal["level", "medleydb"] = "level"
+    min_active_s: float = 0.25
+    solo_epochs: int = 5
+    solo_share: float = 0.25
+    guest_share: float = 0.3
+    max_guests: int = 3
+    gain_range_db: float = 12.0
+    tilt_db: float = 8.0
+    batch_size: int = 64
+    epoch_size: int = 6400
+    validation_size: int = 1920
+    max_epochs: int = 30
+    patience: int = 10
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceConfig:
+    """Windows and decisions: one value every ``hop_s``, from windows every ``stride_s``."""
+
+    hop_s: float = 1.0
+    stride_s: float = 0.5
+    threshold: float = 0.5
+    release: float = 0.7
+    min_duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of the task; the defaults are those of the bundled model.
+
+    Parameters
+    ----------
+    network : {"cnn"}
+        Architecture.
+    taxonomy : str
+        Classes, see `Taxonomy.load`.
+    features, cnn, training, inference
+        Settings of each part.
+
+    Examples
+    --------
+    >>> config = Config.from_dict({"features": {"n_mels": 64}})
+    >>> config.features.n_mels, Config.from_dict(config.to_dict()) == config
+    (64, True)
+    """
+
+    network: Literal["cnn"] = "cnn"
+    taxonomy: str = "instruments18"
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    cnn: CNNConfig = field(default_factory=CNNConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all settings as plain values."""
+        return _config.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Config:
+        """Return settings from plain values; `ParameterError` for an unknown key or a wrong type."""
+        return _config.from_dict(cls, values)
+
+    @classmethod
+    def from_toml(cls, name_or_file: str | os.PathLike[str]) -> Config:
+        """Return a named preset of ``mirkit/activity/configs`` or the settings of a TOML file."""
+        presets = Path(str(resources.files("mirkit.activity") / "configs"))
+        preset = presets / f"{name_or_file}.toml"
+        path = preset if preset.is_file() else Path(name_or_file)
+        if not path.is_file():
+            names = ", ".join(sorted(found.stem for found in presets.glob("*.toml")))
+            raise ParameterError(f"no settings {str(name_or_file)!r}: neither a file nor a preset ({names})")
+        return _config.read_toml(cls, path)
+
+    def replace(self, **changes: Any) -> Config:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)

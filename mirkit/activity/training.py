@@ -1,0 +1,229 @@
+"""Training: excerpts, masked binary cross-entropy, early stopping, thresholds from validation data."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from mirkit.activity import metrics
+from mirkit.activity.config import Config
+from mirkit.activity.examples import Excerpts, Scene, prepare
+from mirkit.activity.model import Model, build
+from mirkit.annotation import Taxonomy
+from mirkit.loop import EpochSampler, fit
+
+if TYPE_CHECKING:
+    from lightning import LightningModule
+
+    from mirkit.data import Dataset
+    from mirkit.multitrack import MultiTrack
+
+__all__ = ["masked_bce", "train"]
+
+
+def masked_bce(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean binary cross-entropy over the labels that are known (not NaN).
+
+    Examples
+    --------
+    >>> masked_bce(torch.zeros(1, 2), torch.tensor([[1.0, float("nan")]])).item().__round__(4)
+    0.6931
+    """
+    known = ~labels.isnan()
+    losses = functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num(), reduction="none")
+    return (losses * known).sum() / known.sum().clamp(min=1)
+
+
+def train(
+    config: Config,
+    dataset: Dataset,
+    *,
+    validation: Dataset | None = None,
+    seed: int = 0,
+    name: str = "unnamed",
+    folder: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> Model:
+    """Train a network on the stems of a data set.
+
+    Parameters
+    ----------
+    config : Config
+        Network and settings.
+    dataset : Dataset
+        Songs to learn from: all of them if ``validation`` is given, else its part ``train``.
+    validation : Dataset, optional
+        Songs for early stopping and thresholds; the part ``valid`` of ``dataset`` if None.
+    seed : int
+        Same seed, same weights (on the CPU).
+    name : str
+        Name of the model.
+    folder : Path, optional
+        Where the cache of decoded stems and the state of the training are kept; temporary if None.
+    resume : bool
+        Go on from the state in ``folder``.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    n_jobs : int
+        Processes that decode and make excerpts.
+    progress : bool
+        Show a bar on stderr.
+
+    Returns
+    -------
+    Model
+        With the weights that did best on the validation songs.
+
+    Raises
+    ------
+    DatasetError
+        If the data set has no such parts or no song can be used.
+    """
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="mirkit-") as temporary:
+            return train(
+                config,
+                dataset,
+                validation=validation,
+                seed=seed,
+                name=name,
+                folder=Path(temporary),
+                device=device,
+                n_jobs=n_jobs,
+                progress=progress,
+            )
+    from lightning import seed_everything
+
+    seed_everything(seed, workers=True, verbose=False)
+    labels = Taxonomy.load(config.taxonomy).labels
+    train_items, valid_items = _items(dataset, validation)
+    scenes, problems = prepare(train_items, config, folder / "cache", n_jobs=n_jobs)
+    valid_scenes, valid_problems = prepare(valid_items, config, folder / "cache", n_jobs=n_jobs)
+    valid_loader = _validation_loader(valid_scenes, config, len(labels))
+    module = _module(config, len(labels))
+    best = fit(
+        module,
+        _train_loader(scenes, config, len(labels), seed, n_jobs),
+        valid_loader,
+        folder=folder,
+        seed=seed,
+        max_epochs=config.training.max_epochs,
+        patience=config.training.patience,
+        monitor="valid_ap",
+        mode="max",
+        device=device,
+        resume=resume,
+        progress=progress,
+    )
+    network: torch.nn.Module = module.network.cpu().eval()  # type: ignore[union-attr]
+    reference, estimate = _run(network, valid_loader)
+    thresholds = metrics.best_thresholds(reference, estimate)
+    scores = metrics.per_label(reference, estimate, thresholds)
+    return Model(
+        network=network,
+        config=config,
+        labels=labels,
+        name=name,
+        thresholds={label: round(float(limit), 4) for label, limit in zip(labels, thresholds, strict=True)},
+        scores={
+            "validation_ap": best,
+            "validation_auc": float(np.nanmean(scores["auc"])),
+            "not_used": problems + valid_problems,
+        },
+        dataset={"name": dataset.name, "sha256": _fingerprint(train_items), "n_songs": len(scenes)},
+        seed=seed,
+    )
+
+
+def _items(dataset: Dataset, validation: Dataset | None) -> tuple[Sequence[MultiTrack], Sequence[MultiTrack]]:
+    if validation is not None:
+        return dataset.items, validation.items
+    return dataset.split("train").items, dataset.split("valid").items
+
+
+def _fingerprint(items: Sequence[MultiTrack]) -> str:
+    lines = sorted(f"{item.id} {stem.id} {stem.path.stat().st_size}" for item in items for stem in item.stems)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _train_loader(
+    scenes: Sequence[Scene], config: Config, n_labels: int, seed: int, n_jobs: int
+) -> DataLoader[Any]:
+    excerpts = Excerpts(scenes, config, n_labels, seed=seed)
+    return DataLoader(
+        excerpts,
+        batch_size=config.training.batch_size,
+        sampler=EpochSampler(config.training.epoch_size),
+        num_workers=n_jobs if n_jobs > 1 else 0,
+        persistent_workers=n_jobs > 1,
+        drop_last=True,
+    )
+
+
+def _validation_loader(scenes: Sequence[Scene], config: Config, n_labels: int) -> DataLoader[Any]:
+    # Mixes only, without augmentation, the same in every epoch whatever the seed of the training.
+    excerpts = Excerpts(scenes, config, n_labels, seed=0, augment=False)
+    keys = [(config.training.solo_epochs, index) for index in range(config.training.validation_size)]
+    return DataLoader(excerpts, batch_size=64, sampler=keys)
+
+
+def _run(network: torch.nn.Module, loader: DataLoader[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return truth and probabilities, ``(n_labels, n_excerpts)``."""
+    truths, outputs = [], []
+    with torch.inference_mode():
+        for patches, labels in loader:
+            outputs.append(network(patches).sigmoid())
+            truths.append(labels)
+    return torch.cat(truths).T.numpy(), torch.cat(outputs).T.numpy()
+
+
+def _module(config: Config, n_labels: int) -> LightningModule:
+    """Return the network as Lightning wants it; defined here because importing Lightning takes seconds."""
+    from lightning import LightningModule
+
+    class ActivityModule(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = build(config, n_labels)
+            self._outputs: list[tuple[np.ndarray, np.ndarray]] = []
+
+        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
+            patches, labels = batch
+            loss = masked_bce(self.network(patches), labels)
+            self.log("train_loss", loss, on_epoch=True, on_step=False)
+            return loss
+
+        def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> None:
+            patches, labels = batch
+            logits = self.network(patches)
+            self.log("valid_loss", masked_bce(logits, labels))
+            self._outputs.append((labels.cpu().numpy(), logits.float().sigmoid().cpu().numpy()))
+
+        def on_validation_epoch_end(self) -> None:
+            reference = np.concatenate([truth for truth, _ in self._outputs]).T
+            estimate = np.concatenate([score for _, score in self._outputs]).T
+            self._outputs.clear()
+            table = metrics.per_label(reference, estimate, np.full(n_labels, 0.5))
+            self.log("valid_ap", float(np.nanmean(table["ap"])))
+            self.log("valid_auc", float(np.nanmean(table["auc"])))
+
+        def configure_optimizers(self) -> Any:
+            settings = config.training
+            optimizer = torch.optim.AdamW(
+                self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            )
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.max_epochs)
+            return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    return ActivityModule()

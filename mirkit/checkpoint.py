@@ -1,0 +1,186 @@
+"""Trained models on disk: a folder of JSON, safetensors and a card; no torch, no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirkit._files import replacing, write_json
+from mirkit.errors import CheckpointError
+
+__all__ = ["FORMAT", "Checkpoint", "bundled", "find", "sha256"]
+
+FORMAT = "mirkit.checkpoint/1"
+
+_KEYS = {"format", "mirkit_version", "task", "name", "config", "labels", "dataset", "seed", "extra"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A trained model as plain values: what to build, its weights, and what is known about it.
+
+    Parameters
+    ----------
+    task : str
+        Task package that can load it, such as ``activity``.
+    name : str
+        Name of the model.
+    config : mapping
+        The task's `Config` as plain values.
+    labels : tuple of str
+        Classes in the order of the outputs.
+    arrays : mapping of str to ndarray
+        Named weights.
+    card : str
+        Markdown: purpose, data and licence, training, limits.
+    scores : mapping
+        Held-out measures when it was saved.
+    dataset : mapping
+        Name and hash of the training data.
+    seed : int
+        Seed of the training.
+    extra : mapping
+        What else inference needs, such as thresholds for each class.
+    """
+
+    task: str
+    name: str
+    config: Mapping[str, Any]
+    labels: tuple[str, ...]
+    arrays: Mapping[str, np.ndarray]
+    card: str
+    scores: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    seed: int
+    extra: Mapping[str, Any]
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the folder, whole or not at all; an older one of that name is replaced."""
+        from safetensors import numpy as safetensors
+
+        import mirkit
+
+        config = {
+            "format": FORMAT,
+            "mirkit_version": mirkit.__version__,
+            "task": self.task,
+            "name": self.name,
+            "config": dict(self.config),
+            "labels": list(self.labels),
+            "dataset": dict(self.dataset),
+            "seed": self.seed,
+            "extra": dict(self.extra),
+        }
+        with replacing(folder, folder=True) as temporary:
+            write_json(temporary / "config.json", config)
+            write_json(temporary / "scores.json", dict(self.scores))
+            (temporary / "card.md").write_text(self.card, encoding="utf-8")
+            contiguous = {key: np.asarray(array, order="C") for key, array in self.arrays.items()}
+            safetensors.save_file(contiguous, temporary / "weights.safetensors")
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, task: str | None = None) -> Checkpoint:
+        """Return the checkpoint in a folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder that `save` wrote.
+        task : str, optional
+            Refuse a model of any other task.
+
+        Returns
+        -------
+        Checkpoint
+
+        Raises
+        ------
+        CheckpointError
+            If a file is missing or damaged, the format is another one, a key is unknown or missing,
+            or the task differs.
+        """
+        folder = Path(folder)
+        content = _read_json(folder / "config.json")
+        if content.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{folder}: format is {content.get('format')!r}, this mirkit reads {FORMAT!r}"
+            )
+        if wrong := sorted(_KEYS ^ set(content)):
+            raise CheckpointError(f"{folder / 'config.json'}: keys {wrong} are missing or not known")
+        if task is not None and content["task"] != task:
+            raise CheckpointError(f"{folder}: is a model for {content['task']!r}, not for {task!r}")
+        try:
+            card = (folder / "card.md").read_text(encoding="utf-8")
+        except OSError as error:
+            raise CheckpointError(f"{folder / 'card.md'}: cannot be read ({error.strerror})") from error
+        return cls(
+            task=content["task"],
+            name=content["name"],
+            config=content["config"],
+            labels=tuple(content["labels"]),
+            arrays=_read_arrays(folder / "weights.safetensors"),
+            card=card,
+            scores=_read_json(folder / "scores.json"),
+            dataset=content["dataset"],
+            seed=content["seed"],
+            extra=content["extra"],
+        )
+
+
+def bundled(task: str) -> dict[str, Path]:
+    """Return the models that come with mirkit for a task: name to folder."""
+    root = Path(str(resources.files("mirkit") / "models"))
+    folders = sorted(path.parent for path in root.glob("*/config.json"))
+    return {path.name.removeprefix(f"{task}-"): path for path in folders if path.name.startswith(f"{task}-")}
+
+
+def find(task: str, name_or_folder: str | os.PathLike[str]) -> Path:
+    """Return the folder of a bundled model by name, or a folder as it is.
+
+    Raises
+    ------
+    CheckpointError
+        If it is neither.
+    """
+    models = bundled(task)
+    if str(name_or_folder) in models:
+        return models[str(name_or_folder)]
+    if (Path(name_or_folder) / "config.json").is_file():
+        return Path(name_or_folder)
+    raise CheckpointError(
+        f"no model {str(name_or_folder)!r}: neither a folder with config.json "
+        f"nor a bundled {task} model ({', '.join(models) or 'none'})"
+    )
+
+
+def sha256(folder: str | os.PathLike[str]) -> str:
+    """Return the hash of a model's weights file, by which results name it."""
+    return hashlib.sha256((Path(folder) / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}); is it a mirkit model folder?") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: holds {type(content).__name__}, wanted an object with named values")
+    return content
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors import numpy as safetensors
+
+    try:
+        return safetensors.load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be read as safetensors ({error})") from error

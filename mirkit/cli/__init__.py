@@ -1,0 +1,74 @@
+"""The command ``mirkit``: parses, calls one public function, writes, prints one line.
+
+Exit codes: 0 all done, 1 at least one input failed, 2 wrong usage, 130 interrupted. Results go to files
+or stdout, messages and progress to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+import mirkit
+from mirkit.errors import MirkitError
+
+COMMANDS = {
+    "activity": "Which instruments play when.",
+    "data": "Data sets: list, validate, split, annotate, synthesize.",
+    "models": "Bundled models: list, show, verify.",
+    "demo": "Run instrument activity on the bundled recordings.",
+    "doctor": "What is installed, and what is missing.",
+}
+"""Name to help line; the modules are imported only when the command is used."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Return the names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, importing its module; None if there is no such command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"mirkit.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mirkit.__version__, message="mirkit %(version)s")
+def root() -> None:
+    """Music information retrieval: what plays when in a recording.
+
+    'mirkit COMMAND --help' explains each command.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        code = root.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except MirkitError as error:
+        click.echo(f"error: {error}", err=True)
+        code = 1
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing is left to say to it.
+        sys.stdout = None
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,95 @@
+"""Inputs to result folders: finding sound files, naming results, recording how they were made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import mirkit
+from mirkit.errors import AudioError, MirkitError
+
+SUFFIXES = frozenset(
+    {
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aiff",
+        ".aif",
+        ".aifc",
+        ".w64",
+        ".rf64",
+        ".caf",
+        ".au",
+    }
+    | {".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov"}
+)
+"""Files taken from a folder; a file that is named is tried whatever its suffix."""
+
+
+def sound_files(inputs: Sequence[Path], *, recursive: bool) -> list[Path]:
+    """Return files as they are and the sound files of folders; missing ones stay, to fail by name."""
+    found: dict[Path, None] = {}
+    for path in inputs:
+        if not path.is_dir():
+            found[path] = None
+            continue
+        inside = sorted(path.rglob("*") if recursive else path.iterdir())
+        sounds = [
+            item for item in inside if item.suffix.lower() in SUFFIXES and not item.name.startswith(".")
+        ]
+        found |= dict.fromkeys(sounds or [path])
+    return list(found)
+
+
+def result_folders(inputs: Sequence[Path], output: Path) -> dict[Path, Path]:
+    """Return a folder below ``output`` for each input, named after the file, with no name used twice."""
+    stems = [path.stem for path in inputs]
+    names: dict[Path, str] = {}
+    for path in inputs:
+        name = path.stem if stems.count(path.stem) == 1 else path.name
+        while name in names.values():
+            name += "_"
+        names[path] = name
+    return {path: output / name for path, name in names.items()}
+
+
+def check_input(path: Path) -> None:
+    """Raise `AudioError` for what cannot be a sound file, saying what to do."""
+    if path.is_dir():
+        raise AudioError(f"{path}: no sound files in this folder; give files, or --recursive to look deeper")
+    if not path.exists():
+        raise AudioError(f"{path}: no such file")
+
+
+def check_existing(folder: Path, existing: str) -> bool:
+    """Return whether to go on: False to skip; `MirkitError` if the folder is there and must not be."""
+    if not folder.exists() or existing == "overwrite":
+        return True
+    if existing == "skip":
+        return False
+    raise MirkitError(f"{folder}: is already there; use --existing overwrite or skip, or another --output")
+
+
+def run_record(path: Path, arguments: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the content of ``run.json``: what made a result, from what."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "mirkit_version": mirkit.__version__,
+        "input": {"path": str(path), "sha256": digest},
+        "arguments": dict(arguments),
+        **more,
+    }
+
+
+def check_folder(path: Path) -> None:
+    """Raise a usage error if an output folder cannot be one."""
+    if path.exists() and not path.is_dir():
+        raise click.UsageError(f"--output {path} is a file; give a folder")

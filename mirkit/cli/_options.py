@@ -1,0 +1,130 @@
+"""Options and behaviour that all commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from mirkit.parallel import Outcome, Progress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Existing = Literal["error", "skip", "overwrite"]
+ProgressStyle = Literal["auto", "plain", "none"]
+
+inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one machine-readable object.")
+device = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
+)
+existing = click.option(
+    "--existing",
+    type=click.Choice(["error", "skip", "overwrite"]),
+    default="error",
+    show_default=True,
+    help="What to do where output is already there.",
+)
+recursive = click.option("--recursive", is_flag=True, help="Search folders within folders, too.")
+seed = click.option("--seed", type=int, default=0, show_default=True)
+progress = click.option(
+    "--progress",
+    type=click.Choice(["auto", "plain", "none"]),
+    default="auto",
+    show_default=True,
+    help="Bar on a terminal, lines, or nothing; on stderr.",
+)
+
+
+def output(default: str) -> Callable[[Command], Command]:
+    """Return the option ``-o`` with a default folder."""
+    return click.option(
+        "-o", "--output", type=click.Path(path_type=Path), default=Path(default), show_default=True,
+        help="Folder for the results.",
+    )  # fmt: skip
+
+
+def parallel(command: Command) -> Command:
+    """Add ``--jobs`` and ``--backend``."""
+    jobs = click.option(
+        "--jobs", "n_jobs", type=click.IntRange(min=1), default=1, show_default=True,
+        help="Inputs at a time, one thread each.",
+    )  # fmt: skip
+    backend = click.option(
+        "--backend", type=click.Choice(["loky", "dask", "ray"]), default="loky", show_default=True,
+        help="Where the jobs run.",
+    )  # fmt: skip
+    return jobs(backend(command))
+
+
+def reporter(style: ProgressStyle, label: str) -> Progress | None:
+    """Return a progress function for stderr, or None."""
+    if style == "none" or (style == "auto" and not sys.stderr.isatty()):
+        return None
+    if style == "plain":
+        return _Lines(label)
+    from tqdm import tqdm
+
+    bar = tqdm(desc=label, file=sys.stderr, leave=False)
+
+    def show(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
+
+    return show
+
+
+class _Lines:
+    """Progress as lines, at most one a second, for logs."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._last = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if done == total or time.monotonic() - self._last > 1.0:
+            self._last = time.monotonic()
+            click.echo(f"{self._label}: {done} of {total}", err=True)
+
+
+def finish(
+    outcomes: Sequence[Outcome[Any, Any]],
+    *,
+    as_json: bool,
+    line: Callable[[Any], str],
+    entry: Callable[[Any], Any],
+) -> None:
+    """Print what was done and what failed, and leave with exit code 1 if anything failed.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        One for each input.
+    as_json : bool
+        One object on stdout instead of lines.
+    line : callable
+        Result to a line of text.
+    entry : callable
+        Result to plain values for JSON.
+    """
+    failures = [outcome for outcome in outcomes if outcome.error is not None]
+    if as_json:
+        results = [entry(outcome.result) for outcome in outcomes if outcome.error is None]
+        listed = [{"input": str(outcome.item), "error": outcome.error} for outcome in failures]
+        click.echo(json.dumps({"results": results, "failures": listed}, indent=1, ensure_ascii=False))
+    else:
+        for outcome in outcomes:
+            if outcome.error is None:
+                click.echo(line(outcome.result))
+    for outcome in failures:
+        click.echo(f"error: {outcome.error}", err=True)
+    if failures:
+        click.echo(f"{len(failures)} of {len(outcomes)} inputs failed", err=True)
+        raise click.exceptions.Exit(1)

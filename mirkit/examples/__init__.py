@@ -1,0 +1,53 @@
+"""Recordings that come with mirkit, each with its licence in ``README.md`` beside it."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from mirkit.errors import ParameterError
+
+__all__ = ["names", "path"]
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the bundled recordings.
+
+    Examples
+    --------
+    >>> "tabla" in names()
+    True
+    """
+    return tuple(sorted(file.stem for file in _folder().glob("*.ogg")))
+
+
+def path(name: str) -> Path:
+    """Return the file of a bundled recording.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> path("tabla").name
+    'tabla.ogg'
+    """
+    file = _folder() / f"{name}.ogg"
+    if not file.is_file():
+        raise ParameterError(f"no bundled recording {name!r}; there are {', '.join(names())}")
+    return file
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("mirkit") / "examples"))
