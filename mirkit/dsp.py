@@ -250,7 +250,7 @@ def frame_rms(y: Signal, *, frame_length: int, hop_length: int) -> Frames:
 
     Examples
     --------
-    >>> frame_rms(np.ones(10, np.float32), frame_length=4, hop_length=4).round(3).tolist()
+    >>> [round(float(level), 3) for level in frame_rms(np.ones(10), frame_length=4, hop_length=4)]
     [1.0, 1.0, 0.707]
     """
     y = np.asarray(y, dtype=np.float32)
