@@ -1,0 +1,81 @@
+"""Scores in memory: notes as structured arrays, parts, sections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+NOTE = np.dtype([("onset_s", "f8"), ("duration_s", "f8"), ("pitch_midi", "f4"), ("velocity", "i2")])
+"""One note: start and length in seconds, MIDI pitch (fractions allowed), velocity 1 to 127."""
+
+Notes = npt.NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The notes of one player.
+
+    Parameters
+    ----------
+    instrument : str
+        Source label, such as ``"tenor saxophone"``.
+    role : str
+        What the part does: ``melody``, ``bass``, ``drums``, …
+    notes : ndarray of `NOTE`
+        In order of onset; drums use General MIDI keys as pitch.
+    """
+
+    instrument: str
+    role: str
+    notes: Notes
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A named stretch of the form, in seconds."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """A composed song.
+
+    Parameters
+    ----------
+    style, key, metre : str
+        For the metadata: style's name, such as ``"C minor"`` and ``"4/4"``.
+    tempo_bpm : float
+        Beats a minute.
+    duration_s : float
+        Length of the song; no note starts later.
+    parts : tuple of Part
+    sections : tuple of Section
+    """
+
+    style: str
+    key: str
+    metre: str
+    tempo_bpm: float
+    duration_s: float
+    parts: tuple[Part, ...]
+    sections: tuple[Section, ...] = field(default=())
+
+
+def note_array(rows: Iterable[tuple[float, float, float, float]], *, end_s: float = np.inf) -> Notes:
+    """Return rows of onset, duration, pitch and velocity as `NOTE`, sorted, cut at ``end_s``.
+
+    Examples
+    --------
+    >>> note_array([(1.0, 0.5, 60, 80), (0.0, 4.0, 62, 200)], end_s=3.0)["duration_s"].tolist()
+    [3.0, 0.5]
+    """
+    notes = np.array([(s, d, p, min(max(round(v), 1), 127)) for s, d, p, v in rows], dtype=NOTE)
+    notes = notes[(notes["onset_s"] >= 0) & (notes["onset_s"] < end_s - 0.03)]
+    notes["duration_s"] = np.clip(notes["duration_s"], 0.03, np.maximum(end_s - notes["onset_s"], 0.03))
+    return np.sort(notes, order=("onset_s", "pitch_midi"))

@@ -1,0 +1,199 @@
+"""Write synthesised songs as MedleyDB-layout multitracks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirkit._typing import Samples
+from mirkit.data.synthesis.composer import compose
+from mirkit.data.synthesis.instruments import INSTRUMENTS
+from mirkit.data.synthesis.mixer import mix_down
+from mirkit.data.synthesis.notes import Part, Score
+from mirkit.data.synthesis.performance import Performance, choose_source, perform, song_bank
+from mirkit.data.synthesis.soundfont import Synths
+from mirkit.data.synthesis.sources import Source, read_sources, usable
+from mirkit.errors import DatasetError, ParameterError
+
+FULL_SCALE = 32767
+
+
+def synthesize(
+    out: str | os.PathLike[str],
+    *,
+    sources: str | os.PathLike[str] | Sequence[Source],
+    n_songs: int,
+    seconds: float = 30.0,
+    seed: int = 0,
+    n_jobs: int = 1,
+    split: str = "train",
+    trainable_only: bool = True,
+    sample_rate: int = 44100,
+    style: str | None = None,
+) -> list[Path]:
+    """Write synthesised multitracks and return their folders.
+
+    Song ``k`` depends on the seed and ``k`` alone: not on ``n_jobs``, nor on which songs exist already; those are
+    kept, so an interrupted run goes on where it stopped.
+
+    Parameters
+    ----------
+    out : path
+        Folder for the songs, one folder each, in MedleyDB's layout.
+    sources : path or sequence of Source
+        The list of sound sources (see `read_sources`).
+    n_songs : int
+    seconds : float
+        Length of each song.
+    seed : int
+    n_jobs : int
+        Songs rendered at the same time.
+    split : {"train", "valid", "test"}
+        Which side's sources play.
+    trainable_only : bool
+        Leave out sources whose licence forbids training a model that is given away.
+    sample_rate : int
+        Hz.
+    style : str, optional
+        Only this style.
+
+    Raises
+    ------
+    DatasetError
+        If the list of sources is wrong or nothing in it may be used.
+    ParameterError
+        If a number is out of range.
+    """
+    if n_songs < 1 or seconds < 3:
+        raise ParameterError(f"need n_songs >= 1 and seconds >= 3, got {n_songs} and {seconds}")
+    listed = read_sources(sources) if isinstance(sources, str | os.PathLike) else tuple(sources)
+    chosen = usable(listed, split=split, trainable_only=trainable_only)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    from joblib import Parallel, delayed
+
+    tasks = (delayed(write_song)(folder, chosen, k, seconds, seed, sample_rate, style) for k in range(n_songs))
+    return list(Parallel(n_jobs=n_jobs, backend="loky" if n_jobs != 1 else "sequential")(tasks))
+
+
+def write_song(
+    folder: Path, sources: Sequence[Source], index: int, seconds: float, seed: int, sample_rate: int, style: str | None
+) -> Path:
+    """Compose, play, mix and write one song; return its folder, untouched if it is there already."""
+    if existing := sorted(folder.glob(f"*_{seed}x{index:05d}")):
+        return existing[0]
+    rng = np.random.default_rng([seed, index])
+    score = compose(rng, duration_s=seconds, style=style)
+    performances = play(rng, score, sources, sample_rate=sample_rate)
+    stems = mix_down(rng, performances, sample_rate=sample_rate)
+    artist = f"{performances[0].source.family}-{score.style}".title().replace("-", "").replace(" ", "")
+    song_id = f"{artist}_{seed}x{index:05d}"
+    draft = folder / f".{song_id}.part"
+    shutil.rmtree(draft, ignore_errors=True)
+    (draft / f"{song_id}_STEMS").mkdir(parents=True)
+    (draft / f"{song_id}_MIDI").mkdir()
+    _write_audio(draft, song_id, stems, sample_rate)
+    for k, performance in enumerate(performances, 1):
+        _write_midi(draft / f"{song_id}_MIDI" / f"{song_id}_STEM_{k:02d}.mid", performance, score)
+    _write_metadata(draft / f"{song_id}_METADATA.yaml", song_id, artist, score, performances)
+    draft.rename(folder / song_id)
+    return folder / song_id
+
+
+def play(rng: np.random.Generator, score: Score, sources: Sequence[Source], *, sample_rate: int) -> list[Performance]:
+    """Return every part of a score played by a source that can; parts that nobody can play are left out.
+
+    Raises
+    ------
+    DatasetError
+        If no part can be played.
+    """
+    bank = song_bank(rng, sources)
+    performances = []
+    with Synths(sample_rate) as synths:
+        for part in score.parts:
+            for choice in (sources, ()):  # a recording may lack every note of a part; the bank has them all
+                source = choose_source(rng, part.instrument, choice, bank)
+                done = source and perform(rng, part, source, synths, duration_s=score.duration_s)
+                if done:
+                    performances.append(done)
+                    break
+    if not performances:
+        players = sorted({part.instrument for part in score.parts})
+        raise DatasetError(f"no source plays any of {players}; add a sound bank or folders for them")
+    return performances
+
+
+def _write_audio(folder: Path, song_id: str, stems: Sequence[Samples], sample_rate: int) -> None:
+    """Stems as 16-bit integers; the mix is the sum of those integers, hence exact."""
+    import soundfile
+
+    total = np.zeros(stems[0].shape, np.int32)
+    for k, stem in enumerate(stems, 1):
+        whole = np.rint(stem * FULL_SCALE).astype(np.int16)
+        total += whole
+        path = folder / f"{song_id}_STEMS" / f"{song_id}_STEM_{k:02d}.flac"
+        soundfile.write(path, whole.T, sample_rate, subtype="PCM_16", compression_level=0.2)
+    mix = np.clip(total, -FULL_SCALE - 1, FULL_SCALE).astype(np.int16)
+    soundfile.write(folder / f"{song_id}_MIX.flac", mix.T, sample_rate, subtype="PCM_16", compression_level=0.2)
+
+
+def _write_midi(path: Path, performance: Performance, score: Score) -> None:
+    import mido
+
+    part = performance.part
+    drums = part.instrument in {"drum set", "drum machine"}
+    ticks = 480 * score.tempo_bpm / 60
+    track = mido.MidiTrack()
+    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(score.tempo_bpm)))
+    track.append(mido.MetaMessage("track_name", name=part.instrument))
+    if not performance.scored:
+        track.append(mido.MetaMessage("text", text="recorded phrases: the notes are not known"))
+    programs = INSTRUMENTS[part.instrument].programs
+    channel = 9 if drums else 0
+    if programs and not drums:
+        track.append(mido.Message("program_change", program=programs[0], channel=channel))
+    events = []
+    for note in part.notes if performance.scored else part.notes[:0]:
+        key = min(max(round(float(note["pitch_midi"])), 0), 127)
+        start, end = float(note["onset_s"]), float(note["onset_s"] + note["duration_s"])
+        events += [(round(start * ticks), 1, key, int(note["velocity"])), (round(end * ticks), 0, key, 0)]
+    now = 0
+    for tick, on, key, velocity in sorted(events):
+        kind = "note_on" if on else "note_off"
+        track.append(mido.Message(kind, note=key, velocity=velocity, time=tick - now, channel=channel))
+        now = tick
+    mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(path)
+
+
+def _write_metadata(path: Path, song_id: str, artist: str, score: Score, performances: Sequence[Performance]) -> None:
+    import yaml
+
+    stems: dict[str, Any] = {}
+    for k, performance in enumerate(performances, 1):
+        stems[f"S{k:02d}"] = {
+            "component": {"bass": "bass", "lead": "melody"}.get(performance.part.role, ""),
+            "filename": f"{song_id}_STEM_{k:02d}.flac",
+            "instrument": performance.part.instrument,
+            "midi": f"{song_id}_STEM_{k:02d}.mid",
+            "role": performance.part.role,
+            "source": {"name": performance.source.name, "family": performance.source.family,
+                       "licence": performance.source.licence, "preset": performance.preset},
+            "raw": {},
+        }  # fmt: skip
+    singers = any("singer" in p.part.instrument for p in performances)
+    metadata = {
+        "album": "", "artist": artist, "composer": ["mirkit"], "excerpt": "no", "genre": score.style, "has_bleed": "no",
+        "instrumental": "no" if singers else "yes", "mix_filename": f"{song_id}_MIX.flac", "origin": "mirkit synthesis",
+        "producer": ["mirkit"], "raw_dir": "", "stem_dir": f"{song_id}_STEMS", "stems": stems, "title": song_id.split("_")[1],
+        "version": "1.0", "website": [], "key": score.key, "metre": score.metre, "tempo_bpm": score.tempo_bpm,
+        "families": sorted({p.source.family for p in performances}),
+        "licences": sorted({f"{p.source.name}: {p.source.licence}" for p in performances}),
+        "sections": [{"name": s.name, "start_s": s.start_s, "end_s": s.end_s} for s in score.sections],
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(metadata, sort_keys=True, allow_unicode=True), "utf-8")

@@ -1,0 +1,148 @@
+"""Where sound comes from: a TOML list of sound banks, note folders, kits, phrases, with family and licence."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+from mirkit.errors import DatasetError, ParameterError
+
+Kind = Literal["soundfont", "notes", "kit", "tabla", "phrases", "voice", "model"]
+Split = Literal["train", "valid", "test"]
+
+TRAINABLE_LICENCES = ("CC0", "CC BY", "MIT", "BSD", "PUBLIC DOMAIN", "GENERALUSER", "FREE USE", "OWN")
+"""Licences, by how their names begin, whose sounds may train a model that is given away."""
+RESTRICTED = ("CC BY-SA", "CC BY-NC", "CC BY-ND")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of sound.
+
+    Parameters
+    ----------
+    name : str
+    family : str
+        Sources derived from one another, or played by one player, share a family; a split never divides one.
+    kind : {"soundfont", "notes", "kit", "tabla", "phrases", "voice", "model"}
+    path : str
+        A sound font, or a folder (``phrases`` and ``voice``: a folder or one file); a model's name for ``model``.
+    licence : str
+    split : {"train", "valid", "test"}
+        The side on which the family is used.
+    instruments : tuple of str
+        Source labels that it plays; empty for a General MIDI bank that plays all it has.
+    pattern : str
+        Regular expression that file names must match.
+    shift_st : float
+        Added to the pitch in file names.
+    formant : float
+        For ``voice``: factor on the formants; the recorded speaker's own sex at 1, about 0.84 turns a woman's tract
+        into a man's and 1.18 the reverse.
+    weight : float
+        How often it is chosen among sources that can play the same.
+
+    Raises
+    ------
+    ParameterError
+        If the kind or split is unknown.
+    """
+
+    name: str
+    family: str
+    kind: Kind
+    path: str
+    licence: str
+    split: Split = "train"
+    instruments: tuple[str, ...] = ()
+    pattern: str = ""
+    shift_st: float = 0.0
+    formant: float = 1.0
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for value, options, what in ((self.kind, Kind, "kind"), (self.split, Split, "split")):
+            if value not in get_args(options):
+                raise ParameterError(f"source {self.name!r}: {what} must be one of {get_args(options)}, got {value!r}")
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the licence lets a model that is given away learn from it."""
+        licence = self.licence.upper()
+        return licence.startswith(TRAINABLE_LICENCES) and not licence.startswith(RESTRICTED)
+
+
+def read_sources(path: str | Path) -> tuple[Source, ...]:
+    """Return the sources listed in a TOML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Has one ``[[source]]`` table for each; relative paths start at the file's folder.
+
+    Raises
+    ------
+    DatasetError
+        If the file is no TOML, a key is unknown or missing, a path does not exist, or a family stands on two sides.
+    """
+    path = Path(path)
+    try:
+        tables = tomllib.loads(path.read_text("utf-8")).get("source", [])
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise DatasetError(f"{path}: cannot read the list of sources: {error}") from error
+    known = {f.name for f in fields(Source)}
+    sources = []
+    for table in tables:
+        if unknown := sorted(set(table) - known):
+            raise DatasetError(f"{path}: source {table.get('name')!r} has unknown keys {unknown}; known: {sorted(known)}")
+        if missing := sorted({"name", "family", "kind", "path", "licence"} - set(table)):
+            raise DatasetError(f"{path}: source {table.get('name')!r} lacks {missing}")
+        if table["kind"] == "model":
+            sources.append(Source(**{**table, "instruments": tuple(table.get("instruments", ()))}))
+            continue
+        where = (path.parent / Path(table["path"]).expanduser()).resolve()
+        if not where.exists():
+            raise DatasetError(f"{path}: source {table['name']!r}: {where} does not exist")
+        instruments = tuple(table.get("instruments", ()))
+        sources.append(Source(**{**table, "path": str(where), "instruments": instruments}))
+    if not sources:
+        raise DatasetError(f"{path}: lists no source; add [[source]] tables with name, family, kind, path and licence")
+    check_families(sources)
+    return tuple(sources)
+
+
+def check_families(sources: Iterable[Source]) -> None:
+    """Raise `DatasetError` if a family is used on two sides of the split.
+
+    Examples
+    --------
+    >>> a = Source("Fluid", "fluid", "soundfont", "a.sf2", "MIT")
+    >>> b = Source("Fluid mono", "fluid", "soundfont", "b.sf3", "MIT", split="test")
+    >>> check_families([a, b])
+    Traceback (most recent call last):
+    mirkit.errors.DatasetError: families on two sides of the split: fluid (test, train); give each family one side
+    """
+    sides: dict[str, set[str]] = {}
+    for source in sources:
+        sides.setdefault(source.family, set()).add(source.split)
+    leaks = [f"{family} ({', '.join(sorted(s))})" for family, s in sorted(sides.items()) if len(s) > 1]
+    if leaks:
+        raise DatasetError(f"families on two sides of the split: {'; '.join(leaks)}; give each family one side")
+
+
+def usable(sources: Sequence[Source], *, split: str, trainable_only: bool) -> tuple[Source, ...]:
+    """Return the sources of one side, without those whose licence forbids training if so asked.
+
+    Raises
+    ------
+    DatasetError
+        If nothing is left.
+    """
+    chosen = tuple(s for s in sources if s.split == split and (s.trainable or not trainable_only))
+    if not chosen:
+        kind = " with a licence that allows training" if trainable_only else ""
+        raise DatasetError(f"no source is on side {split!r}{kind}; edit the list of sources or choose another side")
+    return chosen
