@@ -136,7 +136,18 @@ class Checkpoint:
 
 
 def bundled(task: str) -> dict[str, Path]:
-    """Return the models that come with mirkit for a task: name to folder."""
+    """Return the models that come with mirkit for a task.
+
+    Parameters
+    ----------
+    task : str
+        Such as ``activity``.
+
+    Returns
+    -------
+    dict of str to Path
+        Name, without the task, to folder.
+    """
     root = Path(str(resources.files("mirkit") / "models"))
     folders = sorted(path.parent for path in root.glob("*/config.json"))
     return {path.name.removeprefix(f"{task}-"): path for path in folders if path.name.startswith(f"{task}-")}
@@ -144,6 +155,17 @@ def bundled(task: str) -> dict[str, Path]:
 
 def find(task: str, name_or_folder: str | os.PathLike[str]) -> Path:
     """Return the folder of a bundled model by name, or a folder as it is.
+
+    Parameters
+    ----------
+    task : str
+        Such as ``activity``.
+    name_or_folder : str or Path
+        Name of a bundled model, or a folder that `Checkpoint.save` wrote.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
@@ -162,7 +184,18 @@ def find(task: str, name_or_folder: str | os.PathLike[str]) -> Path:
 
 
 def sha256(folder: str | os.PathLike[str]) -> str:
-    """Return the hash of a model's weights file, by which results name it."""
+    """Return the hash of a model's weights file, by which results name it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder of a checkpoint.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
     return hashlib.sha256((Path(folder) / "weights.safetensors").read_bytes()).hexdigest()
 
 

@@ -24,7 +24,17 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Item, Result]):
-    """What became of one input: a result, or the error that it raised."""
+    """What became of one input: a result, or the error that it raised.
+
+    Parameters
+    ----------
+    item
+        The input.
+    result
+        What the function returned; None if it failed.
+    error : str or None
+        Text of the error; None if there was none.
+    """
 
     item: Item
     result: Result | None

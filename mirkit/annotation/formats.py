@@ -182,7 +182,17 @@ def write_activity_csv(path: PathLike, activity: ActivityAnnotation) -> None:
 
 
 def activity_to_json(activity: ActivityAnnotation) -> dict[str, Any]:
-    """Return activity as plain values for strict JSON: unknown is None, values have five decimals."""
+    """Return activity as plain values for strict JSON.
+
+    Parameters
+    ----------
+    activity : ActivityAnnotation
+
+    Returns
+    -------
+    dict
+        ``format``, ``grid``, ``labels`` and ``values``: unknown is None, the others have five decimals.
+    """
     values = [[None if math.isnan(v) else round(float(v), 5) for v in row] for row in activity.values]
     grid = activity.grid
     return {
@@ -194,7 +204,22 @@ def activity_to_json(activity: ActivityAnnotation) -> dict[str, Any]:
 
 
 def activity_from_json(content: Mapping[str, Any]) -> ActivityAnnotation:
-    """Return the activity of what `activity_to_json` gave."""
+    """Return the activity of what `activity_to_json` gave.
+
+    Parameters
+    ----------
+    content : mapping
+        Parsed JSON.
+
+    Returns
+    -------
+    ActivityAnnotation
+
+    Raises
+    ------
+    AnnotationError
+        If the format is another one or values do not fit.
+    """
     try:
         if content["format"] != "mirkit.activity/1":
             raise AnnotationError(f"unknown format {content['format']!r}; wanted 'mirkit.activity/1'")
@@ -209,6 +234,16 @@ def activity_from_json(content: Mapping[str, Any]) -> ActivityAnnotation:
 
 def intervals_to_jams(intervals: Intervals, duration_s: float) -> jams.JAMS:
     """Return a JAMS object with one ``tag_open`` observation for each interval.
+
+    Parameters
+    ----------
+    intervals : Intervals
+    duration_s : float
+        Length of the audio, which JAMS files must state.
+
+    Returns
+    -------
+    jams.JAMS
 
     Raises
     ------

@@ -131,6 +131,10 @@ def info(path: PathLike, *, stream: int = 0) -> AudioInfo:
     stream : int
         Audio stream, 0 being the first.
 
+    Returns
+    -------
+    AudioInfo
+
     Raises
     ------
     AudioError

@@ -237,6 +237,19 @@ def stem_writer(
 ) -> Iterator[StemWriter]:
     """Open stems for writing block by block, with one common gain; see `write_stems` and `writer`.
 
+    Parameters
+    ----------
+    folder : str or Path
+        Where the files go.
+    names : iterable of str
+        Stems, each the name of a file without its suffix.
+    sample_rate, n_channels : int
+        Of every stem.
+    suffix : str
+        Format, by its suffix.
+    subtype : str, optional
+        As for `writer`.
+
     Yields
     ------
     StemWriter

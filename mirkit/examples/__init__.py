@@ -13,6 +13,11 @@ __all__ = ["names", "path"]
 def names() -> tuple[str, ...]:
     """Return the names of the bundled recordings.
 
+    Returns
+    -------
+    tuple of str
+        In alphabetical order.
+
     Examples
     --------
     >>> "tabla" in names()
