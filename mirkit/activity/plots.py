@@ -55,7 +55,7 @@ def plot(
     ['piano', 'violin']
     """
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     strongest = np.nan_to_num(result.values, nan=0.0).max(axis=1, initial=0.0)
     rows = [row for row in range(len(result.labels)) if strongest[row] > HEARD] or list(
@@ -82,6 +82,7 @@ def plot(
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.set_xlim(start_s, end_s)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 2, 3, 6, 10]))  # whole parts of a minute
     ax.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{int(time_s // 60)}:{time_s % 60:02.0f}"))
     ax.set_xlabel("time (min:s)")
     ax.set_title(title)
