@@ -2,8 +2,8 @@
 
     python benchmarks/activity_clips.py FOLDER [MODEL]
 
-FOLDER holds sound files and ``labels.csv`` with the columns ``file`` and ``instrument``. Without a folder there is
-nothing to measure, and the script says so.
+FOLDER holds sound files and ``labels.csv`` with the columns ``file`` and ``instrument``. Without a folder
+there is nothing to measure, and the script says so.
 """
 
 from __future__ import annotations

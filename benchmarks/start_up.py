@@ -1,4 +1,4 @@
-"""Start-up: how long and how large mirkit is before it does anything, against a bare interpreter and librosa."""
+"""Start-up: how long and how large mirkit is before it does anything, against bare Python and librosa."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ def measure(arguments: list[str], n_runs: int = 7) -> tuple[float, float]:
         subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)
     code = (
-        "import resource, subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]], capture_output=True);"
+        "import resource, subprocess, sys;"
+        "subprocess.run([sys.executable, *sys.argv[1:]], capture_output=True);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    child = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", code, *arguments]
+    child = subprocess.run(command, check=True, capture_output=True, text=True)
     return statistics.median(seconds), int(child.stdout) / 1024
 
 

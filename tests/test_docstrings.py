@@ -46,7 +46,8 @@ def public_objects() -> dict[str, object]:
             thing = getattr(module, attribute)
             if getattr(thing, "_is_protocol", False):  # says what others must have; takes nothing itself
                 continue
-            if (inspect.isfunction(thing) or inspect.isclass(thing)) and thing.__module__.startswith("mirkit"):
+            documented = inspect.isfunction(thing) or inspect.isclass(thing)
+            if documented and thing.__module__.startswith("mirkit"):
                 found[f"{thing.__module__}.{thing.__qualname__}"] = thing
     return found
 

@@ -53,7 +53,7 @@ class TrainingConfig:
 
     preset: Literal["level", "medleydb"] = "level"
     min_active_s: float = 0.25
-    solo_epochs: int = 5
+    solo_epochs: int = 3
     solo_share: float = 0.25
     guest_share: float = 0.3
     max_guests: int = 3
@@ -62,7 +62,7 @@ class TrainingConfig:
     batch_size: int = 64
     epoch_size: int = 6400
     validation_size: int = 1920
-    max_epochs: int = 30
+    max_epochs: int = 14
     patience: int = 10
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4

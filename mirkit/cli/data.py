@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mirkit.cli import _options as options
+from mirkit.cli import synthesize
 from mirkit.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @click.group("data")
 def command() -> None:
-    """Data sets: list, validate, split, annotate."""
+    """Data sets: list, validate, split, annotate, synthesize."""
+
+
+command.add_command(synthesize.command)
 
 
 @command.command("list")

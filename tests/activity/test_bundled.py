@@ -15,7 +15,8 @@ def model():
 @pytest.mark.parametrize("name", examples.names())
 def test_predictions_are_those_on_record(model, golden, name):
     result = activity.predict(model, read(examples.path(name)))
-    values = {label: [round(float(v), 4) for v in row] for label, row in zip(result.labels, result.values, strict=True)}
+    rows = zip(result.labels, result.values, strict=True)
+    values = {label: [round(float(value), 4) for value in row] for label, row in rows}
     # Decoders and BLAS differ in the last bits; through the network that stays far below a thousandth
     # of probability, save where a patch lies near the floor.
     golden(f"activity_{name}", values, atol=5e-3)

@@ -12,7 +12,7 @@ from mirkit.activity.plots import save
 
 @pytest.fixture
 def result() -> ActivityAnnotation:
-    values = np.array([[0.9, 0.1, np.nan, 0.8], [0.0, 0.01, 0.02, 0.0], [0.2, 0.6, 0.7, 0.1]], dtype=np.float32)
+    values = [[0.9, 0.1, np.nan, 0.8], [0.0, 0.01, 0.02, 0.0], [0.2, 0.6, 0.7, 0.1]]
     return ActivityAnnotation(FrameGrid(0.0, 30.0, 4), ("piano", "tabla", "violin"), values)
 
 

@@ -35,7 +35,9 @@ Player = tuple[str, str]
 """Role and instrument."""
 
 
-def compose(rng: np.random.Generator, *, duration_s: float, style: str | None = None, size: str | None = None) -> Score:
+def compose(
+    rng: np.random.Generator, *, duration_s: float, style: str | None = None, size: str | None = None
+) -> Score:
     """Return a composed song.
 
     Parameters
@@ -59,7 +61,9 @@ def compose(rng: np.random.Generator, *, duration_s: float, style: str | None = 
     >>> score.style, len(score.sections) >= 3, all(len(part.notes) for part in score.parts)
     ('jazz', True, True)
     """
-    size = size or str(rng.choice(["solo", "duo", "band"], p=[SOLO_SHARE, DUO_SHARE, 1 - SOLO_SHARE - DUO_SHARE]))
+    size = size or str(
+        rng.choice(["solo", "duo", "band"], p=[SOLO_SHARE, DUO_SHARE, 1 - SOLO_SHARE - DUO_SHARE])
+    )
     chosen, players = _lineup(rng, style, size)
     tempo_bpm = round(float(rng.uniform(*chosen.tempo_bpm)), 1)
     beats_per_bar, mode = int(rng.choice(chosen.metres)), str(rng.choice(chosen.modes))
@@ -78,7 +82,13 @@ def compose(rng: np.random.Generator, *, duration_s: float, style: str | None = 
             parts.append(Part(instrument, role, notes))
     sections = _sections(form, passages, tempo_bpm, duration_s)
     return Score(
-        chosen.name, f"{KEY_NAMES[tonic]} {mode}", f"{beats_per_bar}/4", tempo_bpm, duration_s, tuple(parts), sections
+        chosen.name,
+        f"{KEY_NAMES[tonic]} {mode}",
+        f"{beats_per_bar}/4",
+        tempo_bpm,
+        duration_s,
+        tuple(parts),
+        sections,
     )
 
 
@@ -90,7 +100,9 @@ def _form(
     names = FORMS[rng.integers(len(FORMS))]
     progression = {name: style.progressions[rng.integers(len(style.progressions))] for name in ENERGY}
     motif = {name: int(rng.integers(2**31)) for name in ENERGY}
-    form, passages, bar = [], [], 0
+    form: list[str] = []
+    passages: list[Passage] = []
+    bar = 0
     while bar < n_bars:
         name = names[len(form) % len(names)]
         length = min(section_bars, n_bars - bar)
@@ -109,14 +121,15 @@ def _lineup(rng: np.random.Generator, style: str | None, size: str) -> tuple[Sty
     """Draw a few lineups and take one by how much it has of what would otherwise be rare."""
     weights = np.array([s.weight for s in STYLES.values()])
     lineups, scores = [], []
-    for _ in range(N_LINEUPS):
+    n_lineups = N_LINEUPS if size == "band" else 1  # solos and duos draw all classes evenly
+    for _ in range(n_lineups):
         drawn = STYLES[style or str(rng.choice(list(STYLES), p=weights / weights.sum()))]
         players = _players(rng, drawn, size)
         names = {"saxophone" if "saxophone" in name else name for _, name in players}
         lineups.append((drawn, players))
         scores.append(sum(BALANCE.get(name, 0.0) for name in names))
     odds = np.exp(np.array(scores) - max(scores))
-    return lineups[int(rng.choice(N_LINEUPS, p=odds / odds.sum()))]
+    return lineups[int(rng.choice(n_lineups, p=odds / odds.sum()))]
 
 
 def _players(rng: np.random.Generator, style: Style, size: str) -> list[Player]:
@@ -130,7 +143,9 @@ def _players(rng: np.random.Generator, style: Style, size: str) -> list[Player]:
         if rng.random() >= role.probability:
             continue
         taken = {instrument for _, instrument in players}
-        free = {name: w for name, w in role.players.items() if w and name in INSTRUMENTS and name not in taken}
+        free = {
+            name: w for name, w in role.players.items() if w and name in INSTRUMENTS and name not in taken
+        }
         if free:
             total = sum(free.values())
             players.append((role.name, str(rng.choice(list(free), p=[w / total for w in free.values()]))))
@@ -145,8 +160,10 @@ def _member(rng: np.random.Generator, label: str) -> str:
     return label
 
 
-def _arrangement(rng: np.random.Generator, players: Sequence[Player], form: Sequence[str]) -> list[list[bool]]:
-    """Who plays in which section: leads take turns, others rest by the section's presence, nobody is left out."""
+def _arrangement(
+    rng: np.random.Generator, players: Sequence[Player], form: Sequence[str]
+) -> list[list[bool]]:
+    """Who plays in which section: leads take turns, others rest, nobody is left out."""
     leads = [k for k, (role, _) in enumerate(players) if role in MELODIC_ROLES]
     active = np.zeros((len(players), len(form)), bool)
     for s, name in enumerate(form):
@@ -160,8 +177,8 @@ def _arrangement(rng: np.random.Generator, players: Sequence[Player], form: Sequ
             active[rng.integers(len(players)), s] = True
         if not active[:, s].any():
             active[rng.integers(len(players)), s] = True
-    for k in np.flatnonzero(~active.any(axis=1)):
-        active[k, rng.integers(len(form))] = True
+    for left_out in np.flatnonzero(~active.any(axis=1)):
+        active[left_out, rng.integers(len(form))] = True
     return [list(row) for row in active]
 
 
@@ -183,7 +200,11 @@ def _play(
         n_beats = round(last.start_beat + last.n_beats - first.start_beat)
         return rhythm.tabla_cycles(rng, theka, first.start_beat, n_beats, passage.energy)
     if role in {"bass", "bassline"}:
-        feel_name = "walking" if role == "bassline" and rng.random() < 0.4 else ("ballad" if role == "bassline" else bass)
+        feel_name = (
+            "walking"
+            if role == "bassline" and rng.random() < 0.4
+            else ("ballad" if role == "bassline" else bass)
+        )
         return voices.bass_line(rng, passage, instrument, feel_name)
     if role == "alone":
         return _alone(rng, name, passage, bass)
@@ -235,7 +256,11 @@ def _alone(rng: np.random.Generator, name: str, passage: Passage, bass: str) -> 
     if name == "distorted electric guitar" and rng.random() < 0.5:
         return voices.power_chords(rng, passage)
     if "guitar" in name and rng.random() < 0.7:
-        return voices.strum(rng, passage) if rng.random() < 0.5 else voices.arpeggio(rng, passage, instrument, guitar=True)
+        return (
+            voices.strum(rng, passage)
+            if rng.random() < 0.5
+            else voices.arpeggio(rng, passage, instrument, guitar=True)
+        )
     if "bass" in name and rng.random() < 0.7:
         return voices.bass_line(rng, passage, instrument, bass)
     return voices.melody(rng, passage, low, high, busy=busy, legato=float(rng.uniform(0.6, 1.0)))
@@ -265,7 +290,9 @@ class _Clock:
     def notes(self, events: Sequence[Event], duration_s: float) -> Notes:
         feel_s = float(self._rng.normal(0, self._jitter_s / 2))
         onsets = np.array([e[0] for e in events])
-        unique, where = np.unique(onsets, return_inverse=True) if len(events) else (onsets, onsets.astype(int))
+        unique, where = (
+            np.unique(onsets, return_inverse=True) if len(events) else (onsets, onsets.astype(int))
+        )
         late_s = self._rng.normal(feel_s, self._jitter_s, len(unique))
         rows = []
         for (beat, length, pitch, velocity), k in zip(events, where, strict=True):

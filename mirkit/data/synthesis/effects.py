@@ -22,7 +22,9 @@ def equalise(samples: Samples, sample_rate: int, bands: list[tuple[str, float, f
     """
     from scipy.signal import sosfilt
 
-    sections = np.array([_section(kind, f, g, q, sample_rate) for kind, f, g, q in bands if f < 0.47 * sample_rate])
+    sections = np.array(
+        [_section(kind, f, g, q, sample_rate) for kind, f, g, q in bands if f < 0.47 * sample_rate]
+    )
     if not len(sections):
         return samples
     return np.asarray(sosfilt(sections.astype(np.float32), samples, axis=-1), np.float32)
@@ -83,7 +85,7 @@ def compressor_gain(
     pole = np.exp(-1 / (max(attack_s, release_s / 6) * rate))
     reduction_db = lfilter([1 - pole], [1, -pole], held_db)
     steps = (np.arange(n_samples, dtype=np.float32) - BLOCK_LENGTH / 2) / BLOCK_LENGTH
-    return np.interp(steps, np.arange(n_blocks), 10 ** (-reduction_db / 20)).astype(np.float32)
+    return np.asarray(np.interp(steps, np.arange(n_blocks), 10 ** (-reduction_db / 20)), np.float32)
 
 
 def saturate(samples: Samples, drive_db: float) -> Samples:
@@ -99,14 +101,25 @@ def amplifier(samples: Samples, sample_rate: int, rng: np.random.Generator) -> S
 
     drive_db = float(rng.uniform(22, 48))
     peak = float(np.abs(samples).max()) or 1.0
-    y = equalise(samples / peak, sample_rate, [("highpass", float(rng.uniform(70, 180)), 0, 0.7),
-                                               ("peak", float(rng.uniform(600, 1100)), float(rng.uniform(0, 9)), 0.7)])
-    y = np.ascontiguousarray(soxr.resample(y.T, sample_rate, 2 * sample_rate, quality="MQ").T)  # room for harmonics
+    y = samples.mean(axis=0, keepdims=True) / np.float32(peak)  # amplifiers have one input
+    y = equalise(
+        y,
+        sample_rate,
+        [
+            ("highpass", float(rng.uniform(70, 180)), 0, 0.7),
+            ("peak", float(rng.uniform(600, 1100)), float(rng.uniform(0, 9)), 0.7),
+        ],
+    )
+    y = np.ascontiguousarray(
+        soxr.resample(y.T, sample_rate, 2 * sample_rate, quality="MQ").T
+    )  # room for harmonics
     bias = float(rng.uniform(0, 0.25))
     y = np.tanh(y * 10 ** (drive_db / 40) + bias) - np.tanh(bias)
     y = equalise(y.astype(np.float32), 2 * sample_rate, [("highpass", 40, 0, 0.7), ("lowpass", 7500, 0, 0.7)])
     y = np.tanh(y * 10 ** (drive_db / 40))
-    y = np.ascontiguousarray(soxr.resample(y.T, 2 * sample_rate, sample_rate, quality="MQ").T).astype(np.float32)
+    y = np.ascontiguousarray(soxr.resample(y.T, 2 * sample_rate, sample_rate, quality="MQ").T).astype(
+        np.float32
+    )
     cabinet = [
         ("highpass", float(rng.uniform(70, 120)), 0, 0.9),
         ("peak", float(rng.uniform(100, 180)), float(rng.uniform(0, 5)), 1.0),
@@ -157,24 +170,25 @@ def reverberate(samples: Samples, response: Samples, amount: float) -> Samples:
     from scipy.fft import irfft, rfft
 
     n_samples, tail = samples.shape[1], response.shape[1] - 1
-    size = 1 << max(17, (2 * tail).bit_length())  # blocks that stay in the cache are twice as fast as one transform
+    # blocks that stay in the cache are twice as fast as one transform
+    size = 1 << max(17, (2 * tail).bit_length())
     step = size - tail
     spectrum = rfft(response, size, axis=-1)
     dry = samples.mean(axis=0)
     wet = np.zeros((2, -(-n_samples // step) * step + size), np.float32)
     for start in range(0, n_samples, step):
         wet[:, start : start + size] += irfft(rfft(dry[start : start + step], size) * spectrum, size, axis=-1)
-    return samples + np.float32(amount) * wet[:, :n_samples]
+    return np.asarray(samples + np.float32(amount) * wet[:, :n_samples], np.float32)
 
 
 def vary_pitch(sound: Signal, ratio: np.ndarray) -> Signal:
-    """Return the sound read at a speed that changes with time (1 leaves it as it is), linearly interpolated."""
+    """Return the sound read at a varying speed; a ratio of 1 leaves it as it is."""
     at = np.cumsum(ratio) - ratio[0]
-    return np.interp(at, np.arange(len(sound)), sound, right=0.0).astype(np.float32)
+    return np.asarray(np.interp(at, np.arange(len(sound)), sound, right=0.0), np.float32)
 
 
 def limiter_gain(levels: Signal, sample_rate: int, ceiling: float) -> Signal:
-    """Return the gain, of shape (n_samples,), that keeps levels (n_samples,) within the ceiling, looking ahead 3 ms."""
+    """Return the gain that keeps levels, both (n_samples,), within the ceiling; it looks ahead 3 ms."""
     from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
     need = np.minimum(1.0, ceiling / np.maximum(levels, 1e-9)).astype(np.float32)

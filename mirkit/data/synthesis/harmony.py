@@ -91,7 +91,9 @@ def guitar_voicing(chord: Chord, position: int = 0) -> tuple[int, ...]:
     """
     pitches: list[int] = []
     for string in GUITAR_STRINGS:
-        fret = next((f for f in range(position, position + 5) if (string + f) % 12 in chord.pitch_classes), None)
+        fret = next(
+            (f for f in range(position, position + 5) if (string + f) % 12 in chord.pitch_classes), None
+        )
         if fret is None or (not pitches and (string + fret) % 12 != chord.root):
             continue
         pitches.append(string + fret)

@@ -27,7 +27,9 @@ INSTRUMENTS: dict[str, Instrument] = {
     "tabla": Instrument(60, 75),
     "piano": Instrument(28, 100, (0, 0, 0, 1, 2, 3)),
     "electronic organ": Instrument(36, 91, (16, 17, 18), True),
-    "synthesizer": Instrument(36, 91, (50, 51, 62, 63, 80, 81, 82, 83, 84, 86, 87, 88, 89, 90, 92, 93, 94, 95), True),
+    "synthesizer": Instrument(
+        36, 91, (50, 51, 62, 63, 80, 81, 82, 83, 84, 86, 87, 88, 89, 90, 92, 93, 94, 95), True
+    ),
     "bass synth": Instrument(28, 52, (38, 39), True),
     "violin": Instrument(55, 93, (40,), True),
     "cello": Instrument(36, 72, (42,), True),

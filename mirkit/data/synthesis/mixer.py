@@ -11,7 +11,8 @@ from mirkit.data.synthesis import effects
 from mirkit.data.synthesis.performance import Performance
 
 LEVEL_DB = {
-    "drums": -18, "bass": -20, "bassline": -21, "lead": -18, "voice": -18, "solo": -18, "alone": -18, "power": -21,
+    "drums": -18, "bass": -20, "bassline": -21, "lead": -18, "voice": -18, "solo": -18, "alone": -18,
+        "power": -21,
     "horns": -21, "counter": -23, "pad": -26, "drone": -27, "tabla": -19,
 }  # fmt: skip
 """Level of a stem while it sounds, RMS in dB full scale, before the bus."""
@@ -19,7 +20,9 @@ HIGHPASS_HZ = {"bass": 28.0, "drums": 25.0, "tabla": 40.0, "bassline": 28.0}
 CEILING = 10 ** (-1 / 20)
 
 
-def mix_down(rng: np.random.Generator, performances: Sequence[Performance], *, sample_rate: int) -> list[Samples]:
+def mix_down(
+    rng: np.random.Generator, performances: Sequence[Performance], *, sample_rate: int
+) -> list[Samples]:
     """Return the stems as they sound in the mix; their sum is the mix and stays below full scale.
 
     Parameters
@@ -41,19 +44,33 @@ def mix_down(rng: np.random.Generator, performances: Sequence[Performance], *, s
 
 
 def _channel(
-    rng: np.random.Generator, performance: Performance, sample_rate: int, room: Samples, wetness: float, spread: float
+    rng: np.random.Generator,
+    performance: Performance,
+    sample_rate: int,
+    room: Samples,
+    wetness: float,
+    spread: float,
 ) -> Samples:
     role, name = performance.part.role, performance.part.instrument
     y = performance.samples
     bands = [("highpass", HIGHPASS_HZ.get(role, 45.0) * float(rng.uniform(0.8, 1.6)), 0.0, 0.7)]
     for low_hz, high_hz in ((150, 500), (600, 2500), (2500, 8000)):
         if rng.random() < 0.5:
-            bands.append(("peak", float(np.exp(rng.uniform(np.log(low_hz), np.log(high_hz)))), float(rng.normal(0, 3.5)), 0.9))
+            bands.append(
+                (
+                    "peak",
+                    float(np.exp(rng.uniform(np.log(low_hz), np.log(high_hz)))),
+                    float(rng.normal(0, 3.5)),
+                    0.9,
+                )
+            )
     if rng.random() < 0.5:
         bands.append(("highshelf", float(rng.uniform(4000, 9000)), float(rng.normal(0, 4)), 0.7))
     y = effects.equalise(y, sample_rate, bands)
     if rng.random() < 0.6:
-        y = effects.compress(y, sample_rate, threshold_db=float(rng.uniform(-26, -10)), ratio=float(rng.uniform(1.8, 6)))
+        y = effects.compress(
+            y, sample_rate, threshold_db=float(rng.uniform(-26, -10)), ratio=float(rng.uniform(1.8, 6))
+        )
     if rng.random() < 0.25:
         y = effects.saturate(y, float(rng.uniform(0, 9)))
     y = _panned(rng, y, role, name, spread)
@@ -90,8 +107,10 @@ def active_rms(samples: Samples, sample_rate: int) -> float:
 
 def _master_tone(rng: np.random.Generator, stems: list[Samples], sample_rate: int) -> list[Samples]:
     """Colour all stems alike: tilt, and now and then the band of a small or old medium."""
-    bands = [("lowshelf", float(rng.uniform(100, 300)), float(rng.normal(0, 2)), 0.7),
-             ("highshelf", float(rng.uniform(2500, 7000)), float(rng.normal(0, 2.5)), 0.7)]
+    bands = [
+        ("lowshelf", float(rng.uniform(100, 300)), float(rng.normal(0, 2)), 0.7),
+        ("highshelf", float(rng.uniform(2500, 7000)), float(rng.normal(0, 2.5)), 0.7),
+    ]
     draw = rng.random()
     if draw < 0.15:
         bands.append(("lowpass", float(rng.uniform(5000, 11000)), 0.0, 0.7))
@@ -101,7 +120,7 @@ def _master_tone(rng: np.random.Generator, stems: list[Samples], sample_rate: in
 
 
 def _bus(rng: np.random.Generator, stems: list[Samples], sample_rate: int) -> list[Samples]:
-    """One gain curve for all stems: glue compression, make-up to a loudness, a limiter. The sum stays the mix."""
+    """One gain curve for all stems: glue compression, loudness, a limiter. Their sum stays the mix."""
     mix = stems[0].copy()
     for y in stems[1:]:
         mix += y

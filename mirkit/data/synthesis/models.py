@@ -1,6 +1,7 @@
 """Instruments computed from scratch: an analogue synthesiser, a tonewheel organ, a tabla.
 
-They widen what three sound banks offer for classes whose real sounds vary most or of which few recordings exist.
+They widen what three sound banks offer for classes whose real sounds vary most or of which few recordings
+exist.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Patch:
     glide_s: float
 
 
-def render_model(rng: np.random.Generator, model: str, notes: Notes, *, duration_s: float, sample_rate: int) -> Samples:
+def render_model(
+    rng: np.random.Generator, model: str, notes: Notes, *, duration_s: float, sample_rate: int
+) -> Samples:
     """Return notes played by a computed instrument, mono.
 
     Parameters
@@ -86,14 +89,19 @@ def _patch(rng: np.random.Generator, *, bass: bool, held_s: float) -> Patch:
         tuple(amplitudes / np.sqrt((amplitudes**2).sum())),
         tuple(np.linspace(-spread_st, spread_st, n_voices) if n_voices > 1 else [0.0]),
         float(rng.uniform(0.05, 0.8) if slow else rng.uniform(0.002, 0.03)),
-        float(rng.uniform(0.1, 1.0)), float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.05, 1.0 if slow else 0.3)),
-        float(np.exp(rng.uniform(np.log(1.5), np.log(40)))), float(rng.uniform(-1, 4)), float(rng.uniform(0.05, 1.2)),
-        float(rng.uniform(0, 0.25) * (rng.random() < 0.5)), float(rng.uniform(0, 0.08) * (rng.random() < 0.3)),
+        float(rng.uniform(0.1, 1.0)), float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.05,
+            1.0 if slow else 0.3)),
+        float(np.exp(rng.uniform(np.log(1.5), np.log(40)))), float(rng.uniform(-1, 4)),
+            float(rng.uniform(0.05, 1.2)),
+        float(rng.uniform(0, 0.25) * (rng.random() < 0.5)), float(rng.uniform(0,
+            0.08) * (rng.random() < 0.3)),
         float(rng.uniform(0, 0.08) * (rng.random() < 0.3)),
     )  # fmt: skip
 
 
-def _play(rng: np.random.Generator, patch: Patch, notes: Notes, duration_s: float, sample_rate: int) -> Samples:
+def _play(
+    rng: np.random.Generator, patch: Patch, notes: Notes, duration_s: float, sample_rate: int
+) -> Samples:
     out = np.zeros(round((duration_s + 2) * sample_rate), np.float32)
     previous_hz = 0.0
     for note in notes:
@@ -101,7 +109,9 @@ def _play(rng: np.random.Generator, patch: Patch, notes: Notes, duration_s: floa
         held_s = float(note["duration_s"])
         times_s = np.arange(round((held_s + patch.release_s) * sample_rate), dtype=np.float32) / sample_rate
         rise = np.minimum(times_s / patch.attack_s, 1)
-        fall = patch.sustain + (1 - patch.sustain) * np.exp(-np.maximum(times_s - patch.attack_s, 0) / patch.decay_s)
+        fall = patch.sustain + (1 - patch.sustain) * np.exp(
+            -np.maximum(times_s - patch.attack_s, 0) / patch.decay_s
+        )
         end = np.clip(1 - (times_s - held_s) / patch.release_s, 0, 1) ** 2
         sweep = patch.cutoff * 2 ** (patch.sweep_octaves * np.exp(-times_s / patch.sweep_s))
         bend_st = patch.vibrato_st * np.sin(2 * np.pi * 5.2 * times_s)
@@ -116,12 +126,16 @@ def _play(rng: np.random.Generator, patch: Patch, notes: Notes, duration_s: floa
             tone += _read(tables, cycles, level)
         if patch.noise:
             tone += patch.noise * rng.standard_normal(len(tone), dtype=np.float32)
-        tone *= (rise * fall * end * (note["velocity"] / 127) ** 1.3 / np.sqrt(len(patch.detune_st))).astype(np.float32)
+        tone *= (rise * fall * end * (note["velocity"] / 127) ** 1.3 / np.sqrt(len(patch.detune_st))).astype(
+            np.float32
+        )
         _put(out, tone, note, sample_rate)
     return out[np.newaxis, : round(duration_s * sample_rate)]
 
 
-def _tables(amplitudes: np.ndarray, f0_hz: float, sample_rate: int) -> tuple[npt.NDArray[np.float32], np.ndarray]:
+def _tables(
+    amplitudes: np.ndarray, f0_hz: float, sample_rate: int
+) -> tuple[npt.NDArray[np.float32], np.ndarray]:
     """Single cycles at rising brightness, (N_LEVELS, TABLE_LENGTH + 1), free of aliasing."""
     k = np.arange(1, len(amplitudes) + 1)
     cutoffs = np.geomspace(1, 64, N_LEVELS)
@@ -150,7 +164,16 @@ def _put(out: Signal, tone: Signal, note: np.void, sample_rate: int) -> None:
 
 DRAWBARS = np.array([1, 3, 2, 4, 6, 8, 10, 12, 16])
 """The nine drawbars as harmonics of the octave below the key."""
-REGISTRATIONS = ("888000000", "888800000", "868868000", "008530000", "800000008", "888888888", "606504000", "446454320")
+REGISTRATIONS = (
+    "888000000",
+    "888800000",
+    "868868000",
+    "008530000",
+    "800000008",
+    "888888888",
+    "606504000",
+    "446454320",
+)
 
 
 def _organ(rng: np.random.Generator, notes: Notes, duration_s: float, sample_rate: int) -> Samples:
@@ -175,7 +198,9 @@ def _organ(rng: np.random.Generator, notes: Notes, duration_s: float, sample_rat
         _put(out, ((tone + click) * gate).astype(np.float32), note, sample_rate)
     times_s = np.arange(len(out)) / sample_rate
     fast = rng.random() < 0.5
-    turns = np.cumsum(np.full(len(out), float(rng.uniform(5.8, 7.0) if fast else rng.uniform(0.6, 0.9))) / sample_rate)
+    turns = np.cumsum(
+        np.full(len(out), float(rng.uniform(5.8, 7.0) if fast else rng.uniform(0.6, 0.9))) / sample_rate
+    )
     depth = float(rng.uniform(0.1, 0.5))
     delay = (1 + np.sin(2 * np.pi * turns)) * 0.0004 * sample_rate
     out = np.interp(np.arange(len(out)) - delay, np.arange(len(out)), out).astype(np.float32)
@@ -186,7 +211,7 @@ def _organ(rng: np.random.Generator, notes: Notes, duration_s: float, sample_rat
 
 
 def _tabla(rng: np.random.Generator, notes: Notes, duration_s: float, sample_rate: int) -> Samples:
-    """Strokes as sums of decaying modes: the treble drum's are nearly harmonic, the bass drum's pitch is bent."""
+    """Strokes as sums of decaying modes, nearly harmonic in the treble drum, bent in the bass drum."""
     out = np.zeros(round((duration_s + 2) * sample_rate), np.float32)
     treble_hz, bass_hz = float(rng.uniform(240, 420)), float(rng.uniform(62, 115))
     modes = np.array([1, 2.0, 3.01, 4.02, 5.05, 6.1, 7.2]) * (1 + rng.normal(0, 0.008, 7))
@@ -215,8 +240,12 @@ def _tabla(rng: np.random.Generator, notes: Notes, duration_s: float, sample_rat
         for level, ratio in zip(levels, ratios, strict=True):
             if level:
                 wave = np.sin(2 * np.pi * ratio * cycles + rng.uniform(0, 0.5))
-                tone += level * rng.uniform(0.7, 1.3) * wave * np.exp(-times_s * damping * ratio**0.5 / decay_s)
-        noise = np.convolve(rng.standard_normal(len(times_s)), np.ones(max(round(sample_rate / bright_hz / 4), 1)), "same")
+                tone += (
+                    level * rng.uniform(0.7, 1.3) * wave * np.exp(-times_s * damping * ratio**0.5 / decay_s)
+                )
+        noise = np.convolve(
+            rng.standard_normal(len(times_s)), np.ones(max(round(sample_rate / bright_hz / 4), 1)), "same"
+        )
         noise *= np.exp(-times_s / 0.008) / max(float(noise.std()), 1e-9)
         gain = (note["velocity"] / 127) ** 1.5
         _put(out, (gain * (tone + 0.7 * slap * noise)).astype(np.float32), note, sample_rate)

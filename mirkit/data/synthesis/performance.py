@@ -43,7 +43,9 @@ def song_bank(rng: np.random.Generator, sources: Sequence[Source]) -> Source | N
     return banks[int(rng.choice(len(banks), p=weights / weights.sum()))]
 
 
-def choose_source(rng: np.random.Generator, instrument: str, sources: Sequence[Source], bank: Source | None) -> Source | None:
+def choose_source(
+    rng: np.random.Generator, instrument: str, sources: Sequence[Source], bank: Source | None
+) -> Source | None:
     """Return who plays an instrument, or None if nobody can."""
     special = [s for s in sources if instrument in s.instruments]
     general = bank if bank and _bank_presets(bank, instrument) else None
@@ -91,10 +93,14 @@ def _render(
     if source.kind in {"kit", "tabla"}:
         kit = recorded.hits(where, source.kind, source.pattern)
         tune_st = float(rng.uniform(-2, 2))
-        sound = recorded.render_hits(rng, kit, part.notes, duration_s=duration_s, sample_rate=sample_rate, tune_st=tune_st)
+        sound = recorded.render_hits(
+            rng, kit, part.notes, duration_s=duration_s, sample_rate=sample_rate, tune_st=tune_st
+        )
         return sound, ""
     if source.kind == "model":
-        return models.render_model(rng, where, part.notes, duration_s=duration_s, sample_rate=sample_rate), where
+        return models.render_model(
+            rng, where, part.notes, duration_s=duration_s, sample_rate=sample_rate
+        ), where
     if source.kind == "voice":
         who = singing.singer(source.name, source.formant)
         notes = part.notes[np.concatenate([[True], np.diff(part.notes["onset_s"]) > 0.05])]
@@ -150,7 +156,8 @@ def _recording(path: str, sample_rate: int) -> Signal:
 
 
 def render_phrases(
-    rng: np.random.Generator, where: str, pattern: str, spans: TimeSpans, *, duration_s: float, sample_rate: int,
+    rng: np.random.Generator, where: str, pattern: str, spans: TimeSpans, *, duration_s: float,
+        sample_rate: int,
     shift_st: float = 0.0,
 ) -> Samples:  # fmt: skip
     """Return excerpts of recordings laid into the given stretches, pitch and time varied together."""
@@ -172,7 +179,9 @@ def render_phrases(
         if last - first < 4 * fade:
             continue
         piece = _lively(rng, recording, length)
-        piece = soxr.resample(piece, sample_rate * ratio, sample_rate, quality="HQ")[: last - first].astype(np.float32)
+        piece = soxr.resample(piece, sample_rate * ratio, sample_rate, quality="HQ")[: last - first].astype(
+            np.float32
+        )
         ramp = np.linspace(0, 1, fade, dtype=np.float32)
         piece[:fade] *= ramp
         piece[-fade:] *= ramp[::-1]

@@ -18,8 +18,10 @@ from mirkit.errors import DatasetError
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 NOTE_NAME = re.compile(r"(?:^|_)([A-Ga-g])(s|b|#)?(-?\d)(?:v\d+)?(?=[_.])")
 DYNAMICS = (
-    ("molto-pianissimo", 0.1), ("pianissimo", 0.2), ("mezzo-piano", 0.5), ("mezzo-forte", 0.65), ("fortissimo", 0.95),
-    ("forte", 0.8), ("piano", 0.35), ("_pp", 0.2), ("_ff", 0.95), ("_mf", 0.65), ("_mp", 0.5), ("_p", 0.35), ("_f", 0.8),
+    ("molto-pianissimo", 0.1), ("pianissimo", 0.2), ("mezzo-piano", 0.5), ("mezzo-forte", 0.65),
+        ("fortissimo", 0.95),
+    ("forte", 0.8), ("piano", 0.35), ("_pp", 0.2), ("_ff", 0.95), ("_mf", 0.65), ("_mp", 0.5), ("_p", 0.35),
+        ("_f", 0.8),
     ("_m", 0.6),
 )  # fmt: skip
 MAX_SHIFT_ST = 3.0
@@ -28,9 +30,11 @@ SUFFIXES = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3", ".opus"}
 # file name to General MIDI drum key, first match wins
 DRUM_WORDS: tuple[tuple[str, int], ...] = (
     (r"kick|bass ?drum|^bd|_bd_|86335", 36), (r"stick|rim|16336", 37), (r"clap|29800", 39),
-    (r"snare|^sn_|124382|25671", 38), (r"pedal|156272", 44), (r"open|104227|hat_(cats|hier|len|mess|noiz|psych)", 46),
+    (r"snare|^sn_|124382|25671", 38), (r"pedal|156272", 44),
+        (r"open|104227|hat_(cats|hier|len|mess|noiz|psych)", 46),
     (r"closed|hat|116973", 42), (r"ride|cup|15590", 51), (r"crash|splash|cymbal_(hard|soft)|124101", 49),
-    (r"tom_?lo|low tom|99930|floor", 41), (r"tom_?mid|middle tom|99931", 45), (r"tom_?hi|high tom|101450", 48),
+    (r"tom_?lo|low tom|99930|floor", 41), (r"tom_?mid|middle tom|99931", 45), (r"tom_?hi|high tom|101450",
+        48),
     (r"cowbell|122557", 56), (r"tamb", 54), (r"shak|cabasa|maracas", 70),
 )  # fmt: skip
 TABLA_WORDS: tuple[tuple[str, int], ...] = (
@@ -39,8 +43,10 @@ TABLA_WORDS: tuple[tuple[str, int], ...] = (
 )  # fmt: skip
 FALLBACK = {
     rhythm.TIN: (rhythm.TUN, rhythm.NA), rhythm.OPEN: (rhythm.CLOSED,), rhythm.PEDAL: (rhythm.CLOSED,),
-    rhythm.RIDE: (rhythm.CRASH, rhythm.CLOSED), rhythm.CRASH: (rhythm.RIDE, rhythm.OPEN), rhythm.CLAP: (rhythm.SNARE,),
-    rhythm.STICK: (rhythm.SNARE,), rhythm.HIGH_TOM: (rhythm.MID_TOM, rhythm.LOW_TOM), rhythm.SHAKER: (rhythm.CLOSED,),
+    rhythm.RIDE: (rhythm.CRASH, rhythm.CLOSED), rhythm.CRASH: (rhythm.RIDE, rhythm.OPEN),
+        rhythm.CLAP: (rhythm.SNARE,),
+    rhythm.STICK: (rhythm.SNARE,), rhythm.HIGH_TOM: (rhythm.MID_TOM, rhythm.LOW_TOM),
+        rhythm.SHAKER: (rhythm.CLOSED,),
     rhythm.MID_TOM: (rhythm.LOW_TOM, rhythm.HIGH_TOM), rhythm.LOW_TOM: (rhythm.MID_TOM,),
     rhythm.TAMBOURINE: (rhythm.SHAKER, rhythm.CLOSED),
 }  # fmt: skip
@@ -78,11 +84,15 @@ def tones(folder: str, pattern: str = "", shift_st: float = 0.0) -> tuple[Tone, 
         if path.suffix.lower() not in SUFFIXES or not named or not re.search(pattern, path.name):
             continue
         letter, accidental, octave = named.groups()
-        pitch = STEPS[letter.lower()] + {"s": 1, "#": 1, "b": -1, None: 0}[accidental] + 12 * (int(octave) + 1)
+        pitch = (
+            STEPS[letter.lower()] + {"s": 1, "#": 1, "b": -1, None: 0}[accidental] + 12 * (int(octave) + 1)
+        )
         dynamic = next((value for word, value in DYNAMICS if word in path.name), 0.6)
         found.append(Tone(str(path), pitch + shift_st, dynamic))
     if not found:
-        raise DatasetError(f"{folder}: no sound file has a note name such as A4 or Cs3 in its name; check the folder")
+        raise DatasetError(
+            f"{folder}: no sound file has a note name such as A4 or Cs3 in its name; check the folder"
+        )
     return tuple(found)
 
 
@@ -120,7 +130,9 @@ def render_tones(
     rng: np.random.Generator, library: tuple[Tone, ...], notes: Notes, *, duration_s: float, sample_rate: int,
     release_s: float = 0.08, tune_st: float = 0.0, vibrato: bool = False,
 ) -> Samples:  # fmt: skip
-    """Return notes played with the nearest recorded tones, mono; notes without a tone within 3 st fall silent.
+    """Return notes played with the nearest recorded tones, mono.
+
+    Notes without a tone within 3 st fall silent.
 
     Parameters
     ----------
@@ -146,7 +158,12 @@ def render_tones(
             continue
         # a far recording or a wrong dynamic both cost; noise varies the choice
         loudness = note["velocity"] / 127
-        cost = distance + 3 * np.abs(dynamics - loudness) + rng.uniform(0, 1.2, len(pitches)) + 99 * (distance > MAX_SHIFT_ST)
+        cost = (
+            distance
+            + 3 * np.abs(dynamics - loudness)
+            + rng.uniform(0, 1.2, len(pitches))
+            + 99 * (distance > MAX_SHIFT_ST)
+        )
         tone = library[int(np.argmin(cost))]
         shift_st = round(float(note["pitch_midi"]) - tone.pitch_midi, 2) + tune_st
         sound = _shifted(tone.path, sample_rate, round(shift_st, 2))
@@ -193,7 +210,9 @@ def hits(folder: str, kind: str, pattern: str = "") -> dict[int, tuple[str, ...]
         if key is not None:
             found.setdefault(key, []).append(str(path))
     if not found:
-        raise DatasetError(f"{folder}: no file is named like a {kind}'s stroke (kick, snare, hat …); check the folder")
+        raise DatasetError(
+            f"{folder}: no file is named like a {kind}'s stroke (kick, snare, hat …); check the folder"
+        )
     return {key: tuple(paths) for key, paths in found.items()}
 
 
@@ -211,10 +230,11 @@ def _kit_names(folder: Path) -> dict[str, str]:
 
 
 def render_hits(
-    rng: np.random.Generator, kit: dict[int, tuple[str, ...]], notes: Notes, *, duration_s: float, sample_rate: int,
+    rng: np.random.Generator, kit: dict[int, tuple[str, ...]], notes: Notes, *, duration_s: float,
+        sample_rate: int,
     tune_st: float = 0.0,
 ) -> Samples:  # fmt: skip
-    """Return drum notes played with recorded hits, stereo: each drum has its place, each hit its own level."""
+    """Return drum notes played with recorded hits, stereo; each drum has its place."""
     out = np.zeros((2, round((duration_s + 8) * sample_rate)), np.float32)
     place = {key: float(rng.uniform(-0.5, 0.5)) * (key not in (36, 38)) for key in range(128)}
     chosen: dict[int, tuple[str, ...]] = {}

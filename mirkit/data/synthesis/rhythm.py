@@ -10,7 +10,8 @@ Event = tuple[float, float, float, float]
 KICK, STICK, SNARE, CLAP, CLOSED, PEDAL, OPEN = 36, 37, 38, 39, 42, 44, 46
 LOW_TOM, MID_TOM, HIGH_TOM, CRASH, RIDE, TAMBOURINE, SHAKER = 41, 45, 48, 49, 51, 54, 70
 
-# A bar in sixteenths: X accent, x hit, o ghost. Patterns of twelve steps serve 3/4 (and, in eighths, 6/8 twice).
+# A bar in sixteenths: X accent, x hit, o ghost. Patterns of twelve steps serve 3/4 (and, in eighths, 6/8
+# twice).
 GROOVES: dict[str, tuple[dict[int, str], ...]] = {
     "rock": (
         {KICK: "X.......X.x.....", SNARE: "....X.......X...", CLOSED: "X.x.X.x.X.x.X.x."},
@@ -21,32 +22,50 @@ GROOVES: dict[str, tuple[dict[int, str], ...]] = {
     "pop": (
         {KICK: "X.....x.X.......", SNARE: "....X.......X...", CLOSED: "x.x.x.x.x.x.x.x."},
         {KICK: "X..x..x...x.....", CLAP: "....X.......X...", CLOSED: "x.xxx.x.x.xxx.x."},
-        {KICK: "X.......x.x.....", STICK: "....X.......X...", CLOSED: "x.x.x.x.x.x.x.x.", SHAKER: "oxoxoxoxoxoxoxox"},
+        {
+            KICK: "X.......x.x.....",
+            STICK: "....X.......X...",
+            CLOSED: "x.x.x.x.x.x.x.x.",
+            SHAKER: "oxoxoxoxoxoxoxox",
+        },
     ),
     "funk": (
         {KICK: "X..x..x...x..x..", SNARE: "....X..o.o..X..o", CLOSED: "x.xxx.xxx.xxx.xx"},
         {KICK: "X.x.......x..x..", SNARE: "....X..o.oo.X.o.", CLOSED: "xxxxxxxxxxxxxxxx"},
     ),
     "disco": (
-        {KICK: "X...X...X...X...", SNARE: "....X.......X...", OPEN: "..x...x...x...x.", CLOSED: "xx.xxx.xxx.xxx.x"},
+        {
+            KICK: "X...X...X...X...",
+            SNARE: "....X.......X...",
+            OPEN: "..x...x...x...x.",
+            CLOSED: "xx.xxx.xxx.xxx.x",
+        },
     ),
     "electronic": (
-        {KICK: "X...X...X...X...", CLAP: "....X.......X...", OPEN: "..x...x...x...x.", CLOSED: "x..xx..xx..xx..x"},
+        {
+            KICK: "X...X...X...X...",
+            CLAP: "....X.......X...",
+            OPEN: "..x...x...x...x.",
+            CLOSED: "x..xx..xx..xx..x",
+        },
         {KICK: "X.....x...x.....", SNARE: "....X.......X...", CLOSED: "x.xxx.xxx.xxxoxo"},
         {KICK: "X.........X.....", SNARE: "....X..o.o..X...", CLOSED: "x.x.x.x.x.x.x.x."},
         {KICK: "X...X...X...X...", CLOSED: "..x...x...x...x.", STICK: "...x..x....x..x."},
     ),
     "jazz": (
-        {RIDE: "X...x.x.X...x.x.", PEDAL: "....x.......x...", KICK: "o.......o.......", SNARE: "......o......o.."},
+        {
+            RIDE: "X...x.x.X...x.x.",
+            PEDAL: "....x.......x...",
+            KICK: "o.......o.......",
+            SNARE: "......o......o..",
+        },
         {RIDE: "X...x.x.X...x.x.", PEDAL: "....x.......x...", SNARE: "o....o....o....o"},
     ),
     "ballad": (
         {KICK: "X.......x.......", STICK: "....x.......x...", CLOSED: "x...x...x...x..."},
         {KICK: "X..........x....", SNARE: "........X.......", CLOSED: "x.x.x.x.x.x.x.x."},
     ),
-    "latin": (
-        {KICK: "X..xX..xX..xX..x", STICK: "x..x..x...x.x...", CLOSED: "x.xxx.xxx.xxx.xx"},
-    ),
+    "latin": ({KICK: "X..xX..xX..xX..x", STICK: "x..x..x...x.x...", CLOSED: "x.xxx.xxx.xxx.xx"},),
     "three": (
         {KICK: "X...........", SNARE: "....x...x...", CLOSED: "x.x.x.x.x.x."},
         {KICK: "X.....x.....", SNARE: "......X.....", CLOSED: "x.x.x.x.x.x."},
@@ -57,11 +76,28 @@ STRENGTH = {"X": 108, "x": 84, "o": 46}
 
 # Theka: one matra (beat) each; two bols in a beat are joined by a hyphen.
 THEKAS: dict[str, tuple[str, ...]] = {
-    "teental": tuple("dha dhin dhin dha dha dhin dhin dha dha tin tin na na dhin dhin dha".split()),
-    "keherwa": tuple("dha-ge na-ti na-ke dhin-na".split()),
-    "dadra": tuple("dha dhin na dha tin na".split()),
-    "rupak": tuple("tin tin na dhin na dhin na".split()),
-    "jhaptal": tuple("dhin na dhin dhin na tin na dhin dhin na".split()),
+    "teental": (
+        "dha",
+        "dhin",
+        "dhin",
+        "dha",
+        "dha",
+        "dhin",
+        "dhin",
+        "dha",
+        "dha",
+        "tin",
+        "tin",
+        "na",
+        "na",
+        "dhin",
+        "dhin",
+        "dha",
+    ),
+    "keherwa": ("dha-ge", "na-ti", "na-ke", "dhin-na"),
+    "dadra": ("dha", "dhin", "na", "dha", "tin", "na"),
+    "rupak": ("tin", "tin", "na", "dhin", "na", "dhin", "na"),
+    "jhaptal": ("dhin", "na", "dhin", "dhin", "na", "tin", "na", "dhin", "dhin", "na"),
 }
 # Strokes as keys for the tabla renderer: bass drum (bayan) 60-62, treble drum (dayan) 64-75.
 GHE, KE, NA, TIN, TUN, TE, RE, TAS = 60, 62, 64, 66, 68, 70, 72, 74
@@ -113,23 +149,27 @@ def drum_solo(rng: np.random.Generator, start_beat: float, n_bars: int, beats_pe
             events.append((beat, 0.25, PEDAL, 70))
         if step % 4 == 0 or rng.random() < 0.45:
             key = rng.choice([SNARE, SNARE, HIGH_TOM, MID_TOM, LOW_TOM, KICK, RIDE])
-            events.append((beat, 0.25, float(key), rng.integers(60, 118)))
+            events.append((beat, 0.25, float(key), float(rng.integers(60, 118))))
         if step % (beats_per_bar * 16) == 0:
             events.append((beat, 1.0, CRASH, 110))
     return events
 
 
-def tabla_cycles(rng: np.random.Generator, theka: str, start_beat: float, n_beats: int, density: float) -> list[Event]:
+def tabla_cycles(
+    rng: np.random.Generator, theka: str, start_beat: float, n_beats: int, density: float
+) -> list[Event]:
     """Return theka cycles with rolls (``te-re-ki-ta``) and variations put in as ``density`` grows."""
     bols = THEKAS[theka]
     events: list[Event] = []
     for beat in range(n_beats):
         syllables = bols[beat % len(bols)].split("-")
         if rng.random() < 0.15 + 0.4 * density:
-            syllables = list(rng.choice(["te-re-ke-ta", "dha-te", "na-na", "dha-ti-te", "ke-te-ta-ke"]).split("-"))
+            syllables = list(
+                rng.choice(["te-re-ke-ta", "dha-te", "na-na", "dha-ti-te", "ke-te-ta-ke"]).split("-")
+            )
         for k, syllable in enumerate(syllables):
             accent = 100 if beat % len(bols) == 0 and k == 0 else 82
             for key in BOLS[syllable]:
                 length = 1 / len(syllables)
-                events.append((start_beat + beat + k * length, length, key, accent + rng.normal(0, 9)))
+                events.append((start_beat + beat + k * length, length, key, accent + float(rng.normal(0, 9))))
     return events

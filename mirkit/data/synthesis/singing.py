@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ SILENT = -40.0
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """Frames of one syllable: start, start and end of its vowel's steady part, end; how far it is below the median."""
+    """Frames of one syllable; ``below_db`` is how far it is below the usual loudness."""
 
     start: int
     vowel_start: int
@@ -55,8 +56,10 @@ def singer(name: str, formant_scale: float) -> Singer:
     """
     rng = np.random.default_rng(list(name.encode()))
     return Singer(
-        formant_scale, float(rng.uniform(4.7, 6.6)), float(rng.uniform(0.05, 0.7)), float(rng.uniform(0.02, 0.2)),
-        float(rng.uniform(3500, 8000)), float(rng.uniform(-6, 3)), float(rng.uniform(-2, 9)), float(rng.uniform(0.03, 0.12)),
+        formant_scale, float(rng.uniform(4.7, 6.6)), float(rng.uniform(0.05, 0.7)), float(rng.uniform(0.02,
+            0.2)),
+        float(rng.uniform(3500, 8000)), float(rng.uniform(-6, 3)), float(rng.uniform(-2, 9)),
+            float(rng.uniform(0.03, 0.12)),
     )  # fmt: skip
 
 
@@ -111,9 +114,15 @@ def find_syllables(voice: Voice) -> tuple[Syllable, ...]:
     level_db = uniform_filter1d(20 * np.log10(voice.level + 1e-4), 9)
     voiced = voice.f0_hz > 0
     peaks, _ = find_peaks(np.where(voiced, level_db, -80), height=-30, prominence=2.0, distance=16)
-    bounds = [0, *(int(a + np.argmin(level_db[a:b])) for a, b in zip(peaks[:-1], peaks[1:], strict=True)), len(level_db)]
+    if not len(peaks):
+        return ()
+    bounds = [
+        0,
+        *(int(a + np.argmin(level_db[a:b])) for a, b in pairwise(peaks)),
+        len(level_db),
+    ]
     found = []
-    usual_db = float(np.median(level_db[peaks])) if len(peaks) else 0.0
+    usual_db = float(np.median(level_db[peaks]))
     for peak, start, end in zip(peaks, bounds[:-1], bounds[1:], strict=True):
         steady = voiced & (level_db > level_db[peak] - 5)
         first = last = int(peak)
@@ -122,7 +131,11 @@ def find_syllables(voice: Voice) -> tuple[Syllable, ...]:
         while last < end - 1 and steady[last + 1]:
             last += 1
         if last - first >= 6:
-            found.append(Syllable(max(start, first - 36), first, last, min(end, last + 30), usual_db - float(level_db[peak])))
+            found.append(
+                Syllable(
+                    max(start, first - 36), first, last, min(end, last + 30), usual_db - float(level_db[peak])
+                )
+            )
     return tuple(found)
 
 
@@ -132,8 +145,10 @@ def sing(
 ) -> Samples:  # fmt: skip
     """Return a melody sung with the syllables of a recorded voice.
 
-    Vowels fall on the notes' onsets, their consonants just before; vowels are held by moving back and forth in
-    their steady part. The pitch glides, overshoots, drifts and vibrates as singers' pitch does (Saitou et al. 2007,
+    Vowels fall on the notes' onsets, their consonants just before; vowels are held by moving back and forth
+    in
+    their steady part. The pitch glides, overshoots, drifts and vibrates as singers' pitch does (Saitou et
+    al. 2007,
     "Speech-to-singing synthesis").
 
     Returns
@@ -146,7 +161,9 @@ def sing(
     f0_hz = _melody_f0(rng, notes, who, n_frames)
     sounding = source >= 0
     frames = np.maximum(source, 0)
-    log_envelope = scale_formants(voice.log_envelope[frames], who.formant_scale * float(rng.uniform(0.985, 1.015)))
+    log_envelope = scale_formants(
+        voice.log_envelope[frames], who.formant_scale * float(rng.uniform(0.985, 1.015))
+    )
     log_envelope += _colour(who, log_envelope.shape[1], sample_rate)
     log_envelope += (gain_db * np.log(10) / 10)[:, None].astype(np.float32)
     log_envelope[~sounding] = SILENT
@@ -200,7 +217,7 @@ def _plan(
 
 
 def _held(rng: np.random.Generator, syllable: Syllable, n_frames: int) -> np.ndarray:
-    """A path through the steady part: once if it is long enough, else slowly to and fro, never quite the same."""
+    """A path through the steady part: once if it is long enough, else slowly to and fro."""
     width = syllable.vowel_end - syllable.vowel_start
     if n_frames <= width:
         return syllable.vowel_start + np.arange(n_frames)
@@ -227,14 +244,16 @@ def _melody_f0(rng: np.random.Generator, notes: Notes, who: Singer, n_frames: in
         times_s = np.arange(last - first) * HOP_S
         grow = np.clip((times_s - rng.uniform(0.12, 0.4)) / 0.4, 0, 1)
         rate_hz = who.vibrato_hz * float(rng.uniform(0.94, 1.06))
-        vibrato[first:last] = who.vibrato_st * rng.uniform(0.4, 1.1) * grow * np.sin(2 * np.pi * rate_hz * times_s)
+        vibrato[first:last] = (
+            who.vibrato_st * rng.uniform(0.4, 1.1) * grow * np.sin(2 * np.pi * rate_hz * times_s)
+        )
         if rng.random() < 0.3:  # scooped from below
             pitch[first:last] -= rng.uniform(0.5, 2.0) * np.exp(-times_s / rng.uniform(0.03, 0.09))
     pitch[cursor:] = previous
     smooth = gaussian_filter1d(pitch, max(who.glide_s / HOP_S / 2, 1))
     drift = lfilter([0.02], [1, -0.98], rng.standard_normal(n_frames)) * 1.2
     jitter = gaussian_filter1d(rng.standard_normal(n_frames), 1) * 0.04
-    return 440 * 2 ** ((smooth + vibrato + drift + jitter - 69) / 12)
+    return np.asarray(440 * 2 ** ((smooth + vibrato + drift + jitter - 69) / 12))
 
 
 def _colour(who: Singer, n_bins: int, sample_rate: int) -> np.ndarray:

@@ -9,15 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mirkit._typing import Samples
+from mirkit.activation import (
+    CONFIDENCE_HOP_S,
+    CONFIDENCE_RATE,
+    LEVEL_HOP_S,
+    activation_confidence,
+    level_activity,
+)
+from mirkit.annotation import ActivityAnnotation, formats
 from mirkit.data.synthesis.composer import compose
 from mirkit.data.synthesis.instruments import INSTRUMENTS
 from mirkit.data.synthesis.mixer import mix_down
-from mirkit.data.synthesis.notes import Part, Score
+from mirkit.data.synthesis.notes import Score
 from mirkit.data.synthesis.performance import Performance, choose_source, perform, song_bank
 from mirkit.data.synthesis.soundfont import Synths
 from mirkit.data.synthesis.sources import Source, read_sources, usable
+from mirkit.dsp import FrameGrid
 from mirkit.errors import DatasetError, ParameterError
 
 FULL_SCALE = 32767
@@ -38,7 +48,8 @@ def synthesize(
 ) -> list[Path]:
     """Write synthesised multitracks and return their folders.
 
-    Song ``k`` depends on the seed and ``k`` alone: not on ``n_jobs``, nor on which songs exist already; those are
+    Song ``k`` depends on the seed and ``k`` alone: not on ``n_jobs``, nor on which songs exist already;
+    those are
     kept, so an interrupted run goes on where it stopped.
 
     Parameters
@@ -71,22 +82,32 @@ def synthesize(
     """
     if n_songs < 1 or seconds < 3:
         raise ParameterError(f"need n_songs >= 1 and seconds >= 3, got {n_songs} and {seconds}")
-    listed = read_sources(sources) if isinstance(sources, str | os.PathLike) else tuple(sources)
+    listed = read_sources(Path(sources)) if isinstance(sources, str | os.PathLike) else tuple(sources)
     chosen = usable(listed, split=split, trainable_only=trainable_only)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     from joblib import Parallel, delayed
 
-    tasks = (delayed(write_song)(folder, chosen, k, seconds, seed, sample_rate, style) for k in range(n_songs))
+    tasks = (
+        delayed(write_song)(folder, chosen, k, seconds, seed, sample_rate, style) for k in range(n_songs)
+    )
     return list(Parallel(n_jobs=n_jobs, backend="loky" if n_jobs != 1 else "sequential")(tasks))
 
 
 def write_song(
-    folder: Path, sources: Sequence[Source], index: int, seconds: float, seed: int, sample_rate: int, style: str | None
+    folder: Path,
+    sources: Sequence[Source],
+    index: int,
+    seconds: float,
+    seed: int,
+    sample_rate: int,
+    style: str | None,
 ) -> Path:
     """Compose, play, mix and write one song; return its folder, untouched if it is there already."""
     if existing := sorted(folder.glob(f"*_{seed}x{index:05d}")):
         return existing[0]
+    import yaml
+
     rng = np.random.default_rng([seed, index])
     score = compose(rng, duration_s=seconds, style=style)
     performances = play(rng, score, sources, sample_rate=sample_rate)
@@ -97,15 +118,23 @@ def write_song(
     shutil.rmtree(draft, ignore_errors=True)
     (draft / f"{song_id}_STEMS").mkdir(parents=True)
     (draft / f"{song_id}_MIDI").mkdir()
-    _write_audio(draft, song_id, stems, sample_rate)
+    written = _write_audio(draft, song_id, stems, sample_rate)
+    shares = _write_activity(draft, song_id, written, sample_rate, performances)
     for k, performance in enumerate(performances, 1):
         _write_midi(draft / f"{song_id}_MIDI" / f"{song_id}_STEM_{k:02d}.mid", performance, score)
-    _write_metadata(draft / f"{song_id}_METADATA.yaml", song_id, artist, score, performances)
+    metadata = _metadata(song_id, artist, score, performances)
+    for stem, share, samples in zip(metadata["stems"].values(), shares, written, strict=True):
+        stem |= {"active_share": share, "rms_db": _rms_db(samples)}
+    metadata["rms_db"] = _rms_db(np.asarray(written).sum(axis=0, dtype=np.int32))
+    text = yaml.safe_dump(metadata, sort_keys=True, allow_unicode=True)
+    (draft / f"{song_id}_METADATA.yaml").write_text(text, "utf-8")
     draft.rename(folder / song_id)
     return folder / song_id
 
 
-def play(rng: np.random.Generator, score: Score, sources: Sequence[Source], *, sample_rate: int) -> list[Performance]:
+def play(
+    rng: np.random.Generator, score: Score, sources: Sequence[Source], *, sample_rate: int
+) -> list[Performance]:
     """Return every part of a score played by a source that can; parts that nobody can play are left out.
 
     Raises
@@ -129,18 +158,46 @@ def play(rng: np.random.Generator, score: Score, sources: Sequence[Source], *, s
     return performances
 
 
-def _write_audio(folder: Path, song_id: str, stems: Sequence[Samples], sample_rate: int) -> None:
-    """Stems as 16-bit integers; the mix is the sum of those integers, hence exact."""
+def _write_audio(
+    folder: Path, song_id: str, stems: Sequence[Samples], sample_rate: int
+) -> list[npt.NDArray[np.int16]]:
+    """Write stems in 16 bits and the mix as the sum of their integers; return them."""
     import soundfile
 
-    total = np.zeros(stems[0].shape, np.int32)
-    for k, stem in enumerate(stems, 1):
-        whole = np.rint(stem * FULL_SCALE).astype(np.int16)
-        total += whole
-        path = folder / f"{song_id}_STEMS" / f"{song_id}_STEM_{k:02d}.flac"
-        soundfile.write(path, whole.T, sample_rate, subtype="PCM_16", compression_level=0.2)
-    mix = np.clip(total, -FULL_SCALE - 1, FULL_SCALE).astype(np.int16)
-    soundfile.write(folder / f"{song_id}_MIX.flac", mix.T, sample_rate, subtype="PCM_16", compression_level=0.2)
+    whole = [np.rint(stem * FULL_SCALE).astype(np.int16) for stem in stems]
+    names = [f"{song_id}_STEMS/{song_id}_STEM_{k:02d}.flac" for k in range(1, len(whole) + 1)]
+    total = np.sum(whole, axis=0, dtype=np.int32).astype(np.int16)  # the limiter leaves 1 dB of room
+    for name, samples in zip([*names, f"{song_id}_MIX.flac"], [*whole, total], strict=True):
+        soundfile.write(folder / name, samples.T, sample_rate, subtype="PCM_16", compression_level=0.2)
+    return whole
+
+
+def _write_activity(
+    folder: Path,
+    song_id: str,
+    stems: Sequence[npt.NDArray[np.int16]],
+    sample_rate: int,
+    performances: Sequence[Performance],
+) -> list[float]:
+    """Write activity by both presets and MedleyDB's source ids; return each stem's share of active time."""
+    import soxr
+
+    mono = [stem.mean(axis=0, dtype=np.float32) / (FULL_SCALE + 1) for stem in stems]
+    ids = tuple(f"S{k:02d}" for k in range(1, len(stems) + 1))
+    values = level_activity(mono, sample_rate)
+    hop_s = max(1, round(LEVEL_HOP_S * sample_rate)) / sample_rate
+    activity = ActivityAnnotation(FrameGrid(0.0, hop_s, values.shape[1]), ids, values)
+    formats.write_intervals_csv(folder / f"{song_id}_ACTIVITY.csv", activity.intervals())
+    if sample_rate != CONFIDENCE_RATE:
+        mono = [soxr.resample(y, sample_rate, CONFIDENCE_RATE, quality="HQ").astype(np.float32) for y in mono]
+    confidence = activation_confidence(mono)
+    published = ActivityAnnotation(
+        FrameGrid(0.0, CONFIDENCE_HOP_S, confidence.shape[1]), ids, np.clip(confidence, 0, 1)
+    )
+    formats.write_activation_confidence(folder / f"{song_id}_ACTIVATION_CONF.lab", published)
+    instruments = {key: [p.part.instrument] for key, p in zip(ids, performances, strict=True)}
+    formats.write_source_id(folder / f"{song_id}_SOURCEID.lab", formats.source_id(published, instruments))
+    return [round(float(share), 3) for share in values.mean(axis=1)]
 
 
 def _write_midi(path: Path, performance: Performance, score: Score) -> None:
@@ -171,9 +228,12 @@ def _write_midi(path: Path, performance: Performance, score: Score) -> None:
     mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(path)
 
 
-def _write_metadata(path: Path, song_id: str, artist: str, score: Score, performances: Sequence[Performance]) -> None:
-    import yaml
+def _rms_db(samples: npt.NDArray[Any]) -> float:
+    power = float(np.mean((samples / (FULL_SCALE + 1)) ** 2))
+    return round(10 * float(np.log10(max(power, 1e-12))), 2)
 
+
+def _metadata(song_id: str, artist: str, score: Score, performances: Sequence[Performance]) -> dict[str, Any]:
     stems: dict[str, Any] = {}
     for k, performance in enumerate(performances, 1):
         stems[f"S{k:02d}"] = {
@@ -187,13 +247,15 @@ def _write_metadata(path: Path, song_id: str, artist: str, score: Score, perform
             "raw": {},
         }  # fmt: skip
     singers = any("singer" in p.part.instrument for p in performances)
-    metadata = {
-        "album": "", "artist": artist, "composer": ["mirkit"], "excerpt": "no", "genre": score.style, "has_bleed": "no",
-        "instrumental": "no" if singers else "yes", "mix_filename": f"{song_id}_MIX.flac", "origin": "mirkit synthesis",
-        "producer": ["mirkit"], "raw_dir": "", "stem_dir": f"{song_id}_STEMS", "stems": stems, "title": song_id.split("_")[1],
+    return {
+        "album": "", "artist": artist, "composer": ["mirkit"], "excerpt": "no", "genre": score.style,
+            "has_bleed": "no",
+        "instrumental": "no" if singers else "yes", "mix_filename": f"{song_id}_MIX.flac",
+            "origin": "mirkit synthesis",
+        "producer": ["mirkit"], "raw_dir": "", "stem_dir": f"{song_id}_STEMS", "stems": stems,
+            "title": song_id.split("_")[1],
         "version": "1.0", "website": [], "key": score.key, "metre": score.metre, "tempo_bpm": score.tempo_bpm,
         "families": sorted({p.source.family for p in performances}),
         "licences": sorted({f"{p.source.name}: {p.source.licence}" for p in performances}),
         "sections": [{"name": s.name, "start_s": s.start_s, "end_s": s.end_s} for s in score.sections],
     }  # fmt: skip
-    path.write_text(yaml.safe_dump(metadata, sort_keys=True, allow_unicode=True), "utf-8")

@@ -33,7 +33,9 @@ def presets(path: str) -> dict[tuple[int, int], str]:
     data = Path(path).read_bytes()
     at = data.rfind(b"phdr")
     if data[:4] != b"RIFF" or at < 0:
-        raise DatasetError(f"{path}: not a sound font (no RIFF header with a phdr chunk); give an .sf2 or .sf3 file")
+        raise DatasetError(
+            f"{path}: not a sound font (no RIFF header with a phdr chunk); give an .sf2 or .sf3 file"
+        )
     (size,) = struct.unpack_from("<I", data, at + 4)
     found = {}
     for start in range(at + 8, at + 8 + size - 38, 38):  # the last record only marks the end
@@ -45,7 +47,8 @@ def presets(path: str) -> dict[tuple[int, int], str]:
 class Synths:
     """FluidSynth synthesisers for one song, made anew so that nothing earlier colours it.
 
-    A synthesiser keeps traces of what it has played; one that is fresh for each song makes the song depend on its
+    A synthesiser keeps traces of what it has played; one that is fresh for each song makes the song depend
+    on its
     score alone. Banks stay loaded in the process, so a fresh synthesiser costs hundredths of a second.
 
     Examples
@@ -98,7 +101,7 @@ def _fluidsynth() -> Any:
         import fluidsynth
     except ImportError as error:
         raise MissingDependencyError(
-            "sound fonts need FluidSynth: pip install pyfluidsynth, and the library (apt install libfluidsynth3)"
+            "sound fonts need FluidSynth: pip install pyfluidsynth, apt install libfluidsynth3"
         ) from error
     return fluidsynth
 
@@ -184,7 +187,9 @@ def _advance(synth: Any, write: Any, buffer: np.ndarray, done: int, block: int) 
     return max(block, done)
 
 
-def _events(rng: np.random.Generator, notes: Notes, channel: int, synth: Any, sustained: bool) -> list[tuple[float, Any]]:
+def _events(
+    rng: np.random.Generator, notes: Notes, channel: int, synth: Any, sustained: bool
+) -> list[tuple[float, Any]]:
     events: list[tuple[float, Any]] = []
     for note in notes:
         onset_s, length_s = float(note["onset_s"]), float(note["duration_s"])
@@ -196,7 +201,9 @@ def _events(rng: np.random.Generator, notes: Notes, channel: int, synth: Any, su
     return events
 
 
-def _expression(rng: np.random.Generator, onset_s: float, length_s: float, channel: int, synth: Any) -> list[tuple[float, Any]]:
+def _expression(
+    rng: np.random.Generator, onset_s: float, length_s: float, channel: int, synth: Any
+) -> list[tuple[float, Any]]:
     """Swell, scoop and delayed vibrato of one held tone, by controllers every 25 ms."""
     events: list[tuple[float, Any]] = []
     times_s = np.arange(0, length_s, 0.025)

@@ -1,4 +1,4 @@
-"""Where sound comes from: a TOML list of sound banks, note folders, kits, phrases, with family and licence."""
+"""Where sound comes from: a TOML list of banks, notes, kits, phrases, with family and licence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Source:
         Sources derived from one another, or played by one player, share a family; a split never divides one.
     kind : {"soundfont", "notes", "kit", "tabla", "phrases", "voice", "model"}
     path : str
-        A sound font, or a folder (``phrases`` and ``voice``: a folder or one file); a model's name for ``model``.
+        A sound font, or a folder (``phrases`` and ``voice``: a folder or one file); a model's name for
+        ``model``.
     licence : str
     split : {"train", "valid", "test"}
         The side on which the family is used.
@@ -40,7 +41,8 @@ class Source:
     shift_st : float
         Added to the pitch in file names.
     formant : float
-        For ``voice``: factor on the formants; the recorded speaker's own sex at 1, about 0.84 turns a woman's tract
+        For ``voice``: factor on the formants; the recorded speaker's own sex at 1, about 0.84 turns a
+        woman's tract
         into a man's and 1.18 the reverse.
     weight : float
         How often it is chosen among sources that can play the same.
@@ -66,7 +68,9 @@ class Source:
     def __post_init__(self) -> None:
         for value, options, what in ((self.kind, Kind, "kind"), (self.split, Split, "split")):
             if value not in get_args(options):
-                raise ParameterError(f"source {self.name!r}: {what} must be one of {get_args(options)}, got {value!r}")
+                raise ParameterError(
+                    f"source {self.name!r}: {what} must be one of {get_args(options)}, got {value!r}"
+                )
 
     @property
     def trainable(self) -> bool:
@@ -86,7 +90,8 @@ def read_sources(path: str | Path) -> tuple[Source, ...]:
     Raises
     ------
     DatasetError
-        If the file is no TOML, a key is unknown or missing, a path does not exist, or a family stands on two sides.
+        If the file is no TOML, a key is unknown or missing, a path does not exist, or a family stands on
+        two sides.
     """
     path = Path(path)
     try:
@@ -97,7 +102,9 @@ def read_sources(path: str | Path) -> tuple[Source, ...]:
     sources = []
     for table in tables:
         if unknown := sorted(set(table) - known):
-            raise DatasetError(f"{path}: source {table.get('name')!r} has unknown keys {unknown}; known: {sorted(known)}")
+            raise DatasetError(
+                f"{path}: source {table.get('name')!r} has unknown keys {unknown}; known: {sorted(known)}"
+            )
         if missing := sorted({"name", "family", "kind", "path", "licence"} - set(table)):
             raise DatasetError(f"{path}: source {table.get('name')!r} lacks {missing}")
         if table["kind"] == "model":
@@ -109,7 +116,9 @@ def read_sources(path: str | Path) -> tuple[Source, ...]:
         instruments = tuple(table.get("instruments", ()))
         sources.append(Source(**{**table, "path": str(where), "instruments": instruments}))
     if not sources:
-        raise DatasetError(f"{path}: lists no source; add [[source]] tables with name, family, kind, path and licence")
+        raise DatasetError(
+            f"{path}: lists no source; add [[source]] tables with name, family, kind, path and licence"
+        )
     check_families(sources)
     return tuple(sources)
 
@@ -123,14 +132,15 @@ def check_families(sources: Iterable[Source]) -> None:
     >>> b = Source("Fluid mono", "fluid", "soundfont", "b.sf3", "MIT", split="test")
     >>> check_families([a, b])
     Traceback (most recent call last):
-    mirkit.errors.DatasetError: families on two sides of the split: fluid (test, train); give each family one side
+    ...
+    mirkit.errors.DatasetError: families on two sides of the split: fluid (test, train); give each one side
     """
     sides: dict[str, set[str]] = {}
     for source in sources:
         sides.setdefault(source.family, set()).add(source.split)
     leaks = [f"{family} ({', '.join(sorted(s))})" for family, s in sorted(sides.items()) if len(s) > 1]
     if leaks:
-        raise DatasetError(f"families on two sides of the split: {'; '.join(leaks)}; give each family one side")
+        raise DatasetError(f"families on two sides of the split: {'; '.join(leaks)}; give each one side")
 
 
 def usable(sources: Sequence[Source], *, split: str, trainable_only: bool) -> tuple[Source, ...]:
@@ -144,5 +154,7 @@ def usable(sources: Sequence[Source], *, split: str, trainable_only: bool) -> tu
     chosen = tuple(s for s in sources if s.split == split and (s.trainable or not trainable_only))
     if not chosen:
         kind = " with a licence that allows training" if trainable_only else ""
-        raise DatasetError(f"no source is on side {split!r}{kind}; edit the list of sources or choose another side")
+        raise DatasetError(
+            f"no source is on side {split!r}{kind}; edit the list of sources or choose another side"
+        )
     return chosen

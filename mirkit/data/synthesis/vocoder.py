@@ -1,6 +1,7 @@
 """A source-filter vocoder: what a voice's tract does, apart from its pitch, and back to sound.
 
-The envelope follows CheapTrick (Morise 2015, "CheapTrick, a spectral envelope estimator for high-quality speech
+The envelope follows CheapTrick (Morise 2015, "CheapTrick, a spectral envelope estimator for high-quality
+speech
 synthesis", eqs. 1-6): a window of three periods, smoothing over two thirds of the fundamental, liftering.
 Resynthesis sums one minimum-phase pulse a period and adds filtered noise.
 """
@@ -43,7 +44,9 @@ class Voice:
 
 
 def fundamental(y: Signal, sample_rate: int) -> npt.NDArray[np.float32]:
-    """Return the fundamental frequency of each frame in Hz, 0 where none is clear, by normalised autocorrelation.
+    """Return the fundamental frequency of each frame in Hz, 0 where none is clear.
+
+    The highest peak of the normalised autocorrelation, smoothed by a median.
 
     Examples
     --------
@@ -72,7 +75,7 @@ def fundamental(y: Signal, sample_rate: int) -> npt.NDArray[np.float32]:
     low, high = int(sample_rate / F0_RANGE_HZ[1]), min(int(sample_rate / F0_RANGE_HZ[0]), window - 2)
     lags = np.arange(low, high)
     # a slight preference for short lags keeps the estimate from falling an octave
-    best = np.argmax(correlation[:, low:high] - 0.08 * np.log2(lags / low), axis=1) + low
+    best = np.argmax(correlation[:, low:high] - 0.02 * np.log2(lags / low), axis=1) + low
     rows = np.arange(len(best))
     a, b, c = correlation[rows, best - 1], correlation[rows, best], correlation[rows, best + 1]
     curvature = a - 2 * b + c
@@ -116,7 +119,9 @@ def _envelope(frames: np.ndarray, pitch_hz: np.ndarray, sample_rate: int) -> np.
     pitch_hz = pitch_hz.astype(np.float32)
     offset_s = (np.arange(length, dtype=np.float32) - length / 2) / sample_rate
     half_s = 1.5 / pitch_hz
-    window = np.where(np.abs(offset_s) < half_s, 0.5 + 0.5 * np.cos(np.float32(np.pi) * offset_s / half_s), np.float32(0))
+    window = np.where(
+        np.abs(offset_s) < half_s, 0.5 + 0.5 * np.cos(np.float32(np.pi) * offset_s / half_s), np.float32(0)
+    )
     window /= np.sqrt((window**2).sum(axis=1, keepdims=True))
     power = np.abs(rfft(frames * window, max(N_FFT, 1 << (length - 1).bit_length()))) ** 2
     power = power[:, :: (power.shape[1] - 1) // (N_FFT // 2)] + 1e-12
@@ -139,7 +144,8 @@ def _interpolate(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
     at = np.clip(at, 0, rows.shape[1] - 2)
     whole = at.astype(int)
     below = np.take_along_axis(rows, whole, axis=1)
-    return below + (at - whole) * (np.take_along_axis(rows, whole + 1, axis=1) - below)
+    above = np.take_along_axis(rows, whole + 1, axis=1)
+    return np.asarray(below + (at - whole) * (above - below))
 
 
 def _extend(envelope: np.ndarray, bandwidth_hz: float, sample_rate: int) -> None:
@@ -152,7 +158,7 @@ def _extend(envelope: np.ndarray, bandwidth_hz: float, sample_rate: int) -> None
 
 
 def scale_formants(log_envelope: np.ndarray, scale: float) -> np.ndarray:
-    """Return envelopes with every formant's frequency multiplied by ``scale``: above 1 for a shorter tract."""
+    """Return envelopes with formant frequencies times ``scale``: above 1 for a shorter tract."""
     n_bins = log_envelope.shape[1]
     at = np.minimum(np.arange(n_bins) / scale, n_bins - 1.001)
     whole = at.astype(int)
@@ -161,7 +167,11 @@ def scale_formants(log_envelope: np.ndarray, scale: float) -> np.ndarray:
 
 
 def resynthesise(
-    rng: np.random.Generator, log_envelope: np.ndarray, f0_hz: np.ndarray, noise_share: np.ndarray, sample_rate: int
+    rng: np.random.Generator,
+    log_envelope: np.ndarray,
+    f0_hz: np.ndarray,
+    noise_share: np.ndarray,
+    sample_rate: int,
 ) -> Signal:
     """Return sound with the given envelopes, pitch and breath.
 
@@ -188,7 +198,8 @@ def resynthesise(
 
 
 def _add_pulses(
-    rng: np.random.Generator, out: Signal, log_envelope: np.ndarray, f0_hz: np.ndarray, noise_share: np.ndarray,
+    rng: np.random.Generator, out: Signal, log_envelope: np.ndarray, f0_hz: np.ndarray,
+        noise_share: np.ndarray,
     sample_rate: int,
 ) -> None:  # fmt: skip
     from scipy.fft import irfft, rfft

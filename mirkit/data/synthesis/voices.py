@@ -37,7 +37,7 @@ BASS_RHYTHMS: dict[str, tuple[str, ...]] = {
 
 
 def bass_line(rng: np.random.Generator, passage: Passage, instrument: Instrument, feel: str) -> list[Event]:
-    """Return a bass line: roots, fifths, octaves and approach notes on a repeated rhythm, or a walking bass."""
+    """Return a bass line: roots, fifths and octaves on a repeated rhythm, or a walking bass."""
     if feel == "walking":
         return _walking(rng, passage, instrument)
     pattern = str(rng.choice(BASS_RHYTHMS.get(feel, BASS_RHYTHMS["pop"])))
@@ -56,7 +56,9 @@ def bass_line(rng: np.random.Generator, passage: Passage, instrument: Instrument
             elif k and draw < octave_rate + 0.15:
                 pitch = fifth
             velocity = 96 if k % 8 == 0 else 84
-            events.append((chord.start_beat + k / 4, (nxt - k) / 4 * hold, pitch, velocity + rng.normal(0, 5)))
+            events.append(
+                (chord.start_beat + k / 4, (nxt - k) / 4 * hold, pitch, velocity + rng.normal(0, 5))
+            )
     return events
 
 
@@ -99,7 +101,9 @@ def strum(rng: np.random.Generator, passage: Passage, *, spread_beats: float = 0
     return events
 
 
-def arpeggio(rng: np.random.Generator, passage: Passage, instrument: Instrument, *, guitar: bool) -> list[Event]:
+def arpeggio(
+    rng: np.random.Generator, passage: Passage, instrument: Instrument, *, guitar: bool
+) -> list[Event]:
     """Return broken chords in eighths or sixteenths, letting the tones ring."""
     step = float(rng.choice([0.5, 0.5, 0.25]))
     shape = rng.permutation(8) if rng.random() < 0.5 else np.array([0, 1, 2, 3, 4, 3, 2, 1])
@@ -112,7 +116,9 @@ def arpeggio(rng: np.random.Generator, passage: Passage, instrument: Instrument,
         for k in range(round(chord.n_beats / step)):
             pitch = tones[int(shape[k % len(shape)]) % len(tones)]
             ring = min(2.0, chord.n_beats - k * step)
-            events.append((chord.start_beat + k * step, ring, pitch, 80 + 12 * (k % 4 == 0) + rng.normal(0, 5)))
+            events.append(
+                (chord.start_beat + k * step, ring, pitch, 80 + 12 * (k % 4 == 0) + rng.normal(0, 5))
+            )
     return events
 
 
@@ -142,7 +148,14 @@ def chords_part(rng: np.random.Generator, passage: Passage, instrument: Instrume
     return events
 
 
-RIFFS = ("xxxxxxxxxxxxxxxx", "x.xxx.xxx.xxx.xx", "x.x.x.x.x.x.x.x.", "x..x..x.x..x..x.", "X.......X.......", "X.....x.X.x.....")
+RIFFS = (
+    "xxxxxxxxxxxxxxxx",
+    "x.xxx.xxx.xxx.xx",
+    "x.x.x.x.x.x.x.x.",
+    "x..x..x.x..x..x.",
+    "X.......X.......",
+    "X.....x.X.x.....",
+)
 
 
 def power_chords(rng: np.random.Generator, passage: Passage) -> list[Event]:
@@ -155,21 +168,24 @@ def power_chords(rng: np.random.Generator, passage: Passage) -> list[Event]:
         steps = [k for k in range(round(chord.n_beats * 4)) if pattern[k % 16] != "."] or [0]
         for k, nxt in zip(steps, [*steps[1:], round(chord.n_beats * 4)], strict=True):
             length = (nxt - k) / 4 * (0.5 if muted and k % 8 else 0.96)
-            for pitch in (root, root + 7, root + 12)[: 2 if muted else 3]:
-                events.append((chord.start_beat + k / 4, length, pitch, 92 + 10 * (k % 8 == 0) + rng.normal(0, 4)))
+            tones = (root, root + 7, root + 12)[: 2 if muted else 3]
+            velocity = 92 + 10 * (k % 8 == 0) + rng.normal(0, 4)
+            events += [(chord.start_beat + k / 4, length, pitch, velocity) for pitch in tones]
     return events
 
 
 MELODY_CELLS: tuple[tuple[float, ...], ...] = (
-    (1, 1, 2), (1, 0.5, 0.5, 2), (1.5, 0.5, 1, 1), (0.5, 0.5, 0.5, 0.5, 1, 1), (2, 2), (0.75, 0.75, 0.5, 1, 1),
-    (0.5, 1, 0.5, 2), (3, 1), (0.5,) * 8, (1, 1, 1, 1), (0.25, 0.25, 0.5, 1, 0.5, 0.5, 1), (4,), (1.5, 1.5, 1),
+    (1, 1, 2), (1, 0.5, 0.5, 2), (1.5, 0.5, 1, 1), (0.5, 0.5, 0.5, 0.5, 1, 1), (2, 2), (0.75, 0.75, 0.5, 1,
+        1),
+    (0.5, 1, 0.5, 2), (3, 1), (0.5,) * 8, (1, 1, 1, 1), (0.25, 0.25, 0.5, 1, 0.5, 0.5, 1), (4,), (1.5, 1.5,
+        1),
 )  # fmt: skip
 
 
 def melody(
     rng: np.random.Generator, passage: Passage, low: int, high: int, *, busy: float, legato: float = 0.95
 ) -> list[Event]:
-    """Return a melody of two-bar phrases: a motif that returns, chord tones on strong beats, rests to breathe.
+    """Return a melody of phrases: motifs that return, chord tones on strong beats, rests.
 
     Parameters
     ----------
