@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import skip_or_fail
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,7 +72,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Source, ...]:
 @pytest.fixture(scope="session")
 def rendered(sources: tuple[Source, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four short songs."""
-    pytest.importorskip("mido")
+    if importlib.util.find_spec("mido") is None:
+        skip_or_fail("the package mido: pip install 'mirkit[synthesis]'")
     folder = tmp_path_factory.mktemp("songs")
     synthesize(folder, sources=sources, n_songs=4, seconds=6, seed=3, sample_rate=RATE)
     return folder

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import skip_or_fail
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,13 +214,16 @@ def sound_bank() -> str:
     if wheel and wheel.origin:
         places += sorted(Path(wheel.origin).parent.glob("*.sf2"))
     if not places:
-        pytest.skip("no sound bank: apt install timgm6mb-soundfont or pip install pretty_midi")
+        skip_or_fail("a sound bank: apt install timgm6mb-soundfont or pip install pretty_midi")
     return str(places[-1])
 
 
 @pytest.fixture
 def bank() -> str:
-    pytest.importorskip("fluidsynth", exc_type=ImportError)
+    try:
+        import fluidsynth  # noqa: F401
+    except ImportError as error:
+        skip_or_fail(f"FluidSynth ({error}): apt install libfluidsynth3 and pip install 'mirkit[synthesis]'")
     return sound_bank()
 
 
