@@ -42,7 +42,8 @@ HEAVY = (
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_has_the_eight_modules(task):
     for name in MODULES:
-        importlib.import_module(f"mirkit.{task}.{name}")
+        module = importlib.import_module(f"mirkit.{task}.{name}")
+        assert module.__all__, name
 
 
 @pytest.mark.parametrize("task", TASKS)
