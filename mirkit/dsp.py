@@ -220,7 +220,8 @@ def log_mel(
 
     Examples
     --------
-    >>> log_mel(np.zeros(4410, np.float32), 22050, n_fft=1024, hop_length=441, n_mels=40).max().item()
+    >>> silence = np.zeros(4410, np.float32)
+    >>> round(log_mel(silence, 22050, n_fft=1024, hop_length=441, n_mels=40).max().item(), 3)
     -80.0
     """
     spectra = _frame_spectra(y, n_fft, hop_length, center)
@@ -256,6 +257,14 @@ def frame_rms(y: Signal, *, frame_length: int, hop_length: int) -> Frames:
     y = np.asarray(y, dtype=np.float32)
     n_frames = -(-y.shape[-1] // hop_length)
     padding = max(0, (n_frames - 1) * hop_length + frame_length - y.shape[-1])
+    if frame_length % hop_length == 0:  # frames are whole hops: sum each hop once
+        n_hops = n_frames + frame_length // hop_length - 1
+        whole = np.zeros((*y.shape[:-1], n_hops * hop_length), np.float32)
+        whole[..., : y.shape[-1]] = y
+        hops = whole.reshape(*y.shape[:-1], n_hops, hop_length)
+        energy = np.einsum("...i,...i->...", hops, hops, dtype=np.float32)
+        total = sum(energy[..., k : k + n_frames] for k in range(frame_length // hop_length))
+        return np.asarray(np.sqrt(total / np.float32(frame_length)), dtype=np.float32)
     squares = np.pad(np.square(y, dtype=np.float64), [(0, 0)] * (y.ndim - 1) + [(0, padding)])
     total = np.concatenate([np.zeros((*y.shape[:-1], 1)), np.cumsum(squares, axis=-1)], axis=-1)
     starts = hop_length * np.arange(n_frames)

@@ -8,9 +8,11 @@ from mirkit._typing import Samples, Signal
 
 BLOCK_LENGTH = 64
 """Samples per step of the compressor's gain."""
+Band = tuple[str, float, float, float]
+"""A filter: kind, cutoff in Hz, gain in dB, Q."""
 
 
-def equalise(samples: Samples, sample_rate: int, bands: list[tuple[str, float, float, float]]) -> Samples:
+def equalise(samples: Samples, sample_rate: int, bands: list[Band]) -> Samples:
     """Return the sound through second-order filters.
 
     Parameters
@@ -84,8 +86,12 @@ def compressor_gain(
     held_db = maximum_filter1d(over_db, max(round(release_s * rate / 3), 1))
     pole = np.exp(-1 / (max(attack_s, release_s / 6) * rate))
     reduction_db = lfilter([1 - pole], [1, -pole], held_db)
-    steps = (np.arange(n_samples, dtype=np.float32) - BLOCK_LENGTH / 2) / BLOCK_LENGTH
-    return np.asarray(np.interp(steps, np.arange(n_blocks), 10 ** (-reduction_db / 20)), np.float32)
+    gain = (10 ** (-reduction_db / 20)).astype(np.float32)
+    # straight lines from each block's centre to the next one's: (n_blocks + 1, BLOCK_LENGTH)
+    before, after = np.concatenate([gain[:1], gain]), np.concatenate([gain, gain[-1:]])
+    ramp = np.arange(BLOCK_LENGTH, dtype=np.float32) / BLOCK_LENGTH
+    lines = (before[:, None] + (after - before)[:, None] * ramp).ravel()
+    return lines[BLOCK_LENGTH // 2 : BLOCK_LENGTH // 2 + n_samples]
 
 
 def saturate(samples: Samples, drive_db: float) -> Samples:

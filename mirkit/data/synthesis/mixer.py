@@ -38,8 +38,8 @@ def mix_down(
     room = effects.room_response(rng, sample_rate, decay_s=float(rng.choice([0.25, 0.5, 0.9, 1.5, 2.2])))
     wetness = float(rng.beta(1.3, 3))
     spread = float(rng.uniform(0.3, 1.0))
-    stems = [_channel(rng, p, sample_rate, room, wetness, spread) for p in performances]
-    stems = _master_tone(rng, stems, sample_rate)
+    tone = _master_tone(rng)
+    stems = [_channel(rng, p, sample_rate, tone, room, wetness, spread) for p in performances]
     return _bus(rng, stems, sample_rate)
 
 
@@ -47,6 +47,7 @@ def _channel(
     rng: np.random.Generator,
     performance: Performance,
     sample_rate: int,
+    tone: list[effects.Band],
     room: Samples,
     wetness: float,
     spread: float,
@@ -73,6 +74,8 @@ def _channel(
         )
     if rng.random() < 0.25:
         y = effects.saturate(y, float(rng.uniform(0, 9)))
+    # the song's tone, here where many stems have one channel still: panning and reverb commute with it
+    y = effects.equalise(y, sample_rate, tone)
     y = _panned(rng, y, role, name, spread)
     send = wetness * float(rng.uniform(0.2, 1.3)) * (0.3 if role in {"bass", "bassline"} else 1.0)
     y = effects.reverberate(y, room, 0.7 * send)
@@ -105,9 +108,9 @@ def active_rms(samples: Samples, sample_rate: int) -> float:
     return float(np.sqrt(power[power > power.max() * 10**-3.5].mean()))
 
 
-def _master_tone(rng: np.random.Generator, stems: list[Samples], sample_rate: int) -> list[Samples]:
-    """Colour all stems alike: tilt, and now and then the band of a small or old medium."""
-    bands = [
+def _master_tone(rng: np.random.Generator) -> list[effects.Band]:
+    """Bands that colour all stems alike: tilt, and now and then the band of a small or old medium."""
+    bands: list[effects.Band] = [
         ("lowshelf", float(rng.uniform(100, 300)), float(rng.normal(0, 2)), 0.7),
         ("highshelf", float(rng.uniform(2500, 7000)), float(rng.normal(0, 2.5)), 0.7),
     ]
@@ -116,7 +119,7 @@ def _master_tone(rng: np.random.Generator, stems: list[Samples], sample_rate: in
         bands.append(("lowpass", float(rng.uniform(5000, 11000)), 0.0, 0.7))
     if draw > 0.93:
         bands.append(("highpass", float(rng.uniform(80, 200)), 0.0, 0.7))
-    return [effects.equalise(y, sample_rate, bands) for y in stems]
+    return bands
 
 
 def _bus(rng: np.random.Generator, stems: list[Samples], sample_rate: int) -> list[Samples]:

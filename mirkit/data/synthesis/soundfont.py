@@ -65,35 +65,64 @@ class Synths:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for synth, _bank in self._open.values():
-            synth.delete()
-        self._open.clear()
+        for path in list(self._open):
+            self._close(path)
 
     def get(self, path: str) -> tuple[Any, int]:
         """Return a silent synthesiser with this bank, and the bank's number in it."""
         if path in self._open and not _falls_silent(self._open[path][0]):
-            self._open.pop(path)[0].delete()
+            self._close(path)
         if path not in self._open:
-            _keep_loaded(path)
-            self._open[path] = _new_synth(path, self.sample_rate)
+            synth = _new_synth(self.sample_rate)
+            self._open[path] = synth, _call("fluid_synth_add_sfont", synth.synth, _bank(path))
         return self._open[path]
 
+    def _close(self, path: str) -> None:
+        synth, _ = self._open.pop(path)
+        _silence_warnings()
+        _call("fluid_synth_remove_sfont", synth.synth, _bank(path))  # or it would be deleted, too
+        synth.delete()
 
-@lru_cache(maxsize=8)
-def _keep_loaded(path: str) -> tuple[Any, int]:
-    return _new_synth(path, 44100)
+
+@lru_cache(maxsize=None)
+def _bank(path: str) -> int:
+    """The address of a loaded bank, which all synthesisers of this process share."""
+    keeper = _new_synth(44100)
+    _KEEPERS.append(keeper)
+    if keeper.sfload(path) < 0:
+        raise DatasetError(f"{path}: FluidSynth cannot load this sound font")
+    return _call("fluid_synth_get_sfont", keeper.synth, 0, returns=ctypes.c_void_p)
 
 
-def _new_synth(path: str, sample_rate: int) -> tuple[Any, int]:
-    fluidsynth = _fluidsynth()
-    synth = fluidsynth.Synth(gain=0.5, samplerate=float(sample_rate))
+@lru_cache(maxsize=1)
+def _silence_warnings() -> None:
+    """Keep FluidSynth from telling, for each channel, that a synthesiser to be deleted has no bank."""
+    function = _fluidsynth().cfunc(
+        "fluid_set_log_function", ctypes.c_void_p,
+        ("level", ctypes.c_int, 1), ("handler", ctypes.c_void_p, 1), ("data", ctypes.c_void_p, 1),
+    )  # fmt: skip
+    function(_WARNING, None, None)
+
+
+_WARNING = 2
+"""FluidSynth's level of warnings; its errors stay visible."""
+_KEEPERS: list[Any] = []
+"""Synthesisers that own the loaded banks."""
+
+
+def _new_synth(sample_rate: int) -> Any:
+    synth = _fluidsynth().Synth(gain=0.5, samplerate=float(sample_rate))
     synth.setting("synth.reverb.active", 0)
     synth.setting("synth.chorus.active", 0)
     synth.setting("synth.polyphony", 192)
-    bank = synth.sfload(path)
-    if bank < 0:
-        raise DatasetError(f"{path}: FluidSynth cannot load this sound font")
-    return synth, bank
+    return synth
+
+
+def _call(name: str, synth: int, value: int, returns: Any = ctypes.c_int) -> Any:
+    """Call a function of FluidSynth's library that pyfluidsynth does not offer."""
+    kind = ctypes.c_uint if returns is ctypes.c_void_p else ctypes.c_void_p
+    function = _fluidsynth().cfunc(name, returns, ("synth", ctypes.c_void_p, 1), ("value", kind, 1))
+    return function(synth, value)
 
 
 def _fluidsynth() -> Any:
