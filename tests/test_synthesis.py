@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from mirkit.annotation import Taxonomy
 from mirkit.data import open_dataset
+from mirkit.data.splits import check_split, entries, make_split
 from mirkit.data.synthesis import (
     Source,
-    check_families,
     compose,
     describe,
     read_sources,
@@ -225,10 +225,13 @@ def test_statistics(rendered: Path) -> None:
 
 
 def test_parts_that_share_a_family_are_refused(rendered: Path) -> None:
-    songs = sorted(rendered.iterdir())
-    with pytest.raises(DatasetError, match=r"share families of sounds: .*test, train"):
-        check_families({"train": songs[:2], "test": songs[2:]})
-    check_families({"train": songs})
+    songs = entries([open_dataset(rendered)])
+    keys = sorted(song.key for song in songs)
+    with pytest.raises(DatasetError, match="family of sounds 'tones'"):
+        check_split({"train": keys[:2], "test": keys[2:]}, songs)
+    check_split({"train": keys}, songs)
+    with pytest.raises(DatasetError, match=r"no song is free for .* families of sounds"):
+        make_split(songs, {"test": 0.25, "train": None})
 
 
 def test_licences_decide_what_may_train() -> None:
@@ -286,8 +289,11 @@ def test_the_example_list_is_understood(tmp_path: Path) -> None:
 
 def test_nobody_to_play(sources: tuple[Source, ...], tmp_path: Path) -> None:
     organ = [source for source in sources if source.name == "organ"]
-    with pytest.raises(DatasetError, match="no source plays any of"):
-        synthesize(tmp_path, sources=organ, n_songs=1, seconds=4, seed=0, sample_rate=RATE, style="chamber")
+    (outcome,) = synthesize(tmp_path, sources=organ, n_songs=1, seconds=4, sample_rate=RATE, style="chamber")
+    assert outcome.result is None
+    assert outcome.error is not None
+    assert "no source plays any of" in outcome.error
+    assert not list(tmp_path.iterdir())  # nothing half-written
 
 
 def test_active_spans_close_short_gaps() -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mirkit.cli import _options as options
+
+if TYPE_CHECKING:
+    from mirkit.parallel import Backend
 
 
 @click.command("synthesize")
@@ -35,28 +39,36 @@ from mirkit.cli import _options as options
 )
 @click.option("--sample-rate", type=click.IntRange(8000), default=44100, show_default=True)
 @options.seed
-@click.option("--jobs", "n_jobs", type=int, default=1, show_default=True, help="Songs at the same time.")
+@options.parallel
+@options.progress
 @options.as_json
 def command(
     out: Path, sources: Path, n_songs: int, seconds: float, style: str | None, split: str, any_licence: bool,
-    sample_rate: int, seed: int, n_jobs: int, as_json: bool,
+    sample_rate: int, seed: int, n_jobs: int, backend: Backend, progress: options.ProgressStyle,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Fill the folder OUT with synthesised multitracks in MedleyDB's layout.
 
     Songs that are there already are kept: an interrupted run goes on where it stopped. The same seed gives
-    the same
-    files, whatever --jobs is. Statistics of the set are written beside the songs.
+    the same files, whatever --jobs is. Statistics of the set are written beside the songs.
     """
+    from mirkit._files import write_json, write_text
     from mirkit.data.synthesis import describe, synthesize, to_markdown
 
-    synthesize(
-        out, sources=sources, n_songs=n_songs, seconds=seconds, seed=seed, n_jobs=n_jobs, split=split,
-        trainable_only=not any_licence, sample_rate=sample_rate, style=style,
+    outcomes = synthesize(
+        out, sources=sources, n_songs=n_songs, seconds=seconds, seed=seed, split=split,
+        trainable_only=not any_licence, sample_rate=sample_rate, style=style, n_jobs=n_jobs, backend=backend,
+        progress=options.reporter(progress, "synthesize"),
     )  # fmt: skip
-    statistics = describe(out)
-    (out / "statistics.json").write_text(json.dumps(statistics, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    (out / "statistics.md").write_text(to_markdown(statistics), "utf-8")
-    if as_json:
-        click.echo(json.dumps(statistics, ensure_ascii=False))
-    else:
-        click.echo(f"{out}: {statistics['n_songs']} songs, {statistics['hours']} hours, statistics.md")
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in failed:
+        click.echo(f"error: song {outcome.item}: {outcome.error}", err=True)
+    if len(failed) < len(outcomes):
+        statistics = describe(out)
+        write_json(out / "statistics.json", statistics)
+        write_text(out / "statistics.md", to_markdown(statistics))
+        line = f"{out}: {statistics['n_songs']} songs, {statistics['hours']} hours, statistics.md"
+        click.echo(json.dumps(statistics, ensure_ascii=False) if as_json else line)
+    if failed:
+        click.echo(f"{len(failed)} of {len(outcomes)} songs failed", err=True)
+        raise click.exceptions.Exit(1)

@@ -37,6 +37,8 @@ class Entry:
         Source labels.
     bleed : bool
         Whether stems hold sound of each other.
+    families : tuple of str
+        Families of sounds and pieces in a synthesised song; like artists, they bind songs together.
     """
 
     key: str
@@ -44,6 +46,7 @@ class Entry:
     title: str
     instruments: tuple[str, ...] = ()
     bleed: bool = False
+    families: tuple[str, ...] = ()
 
 
 def artist_keys(artist: str, key: str = "") -> frozenset[str]:
@@ -117,7 +120,8 @@ def artist_groups(songs: Sequence[Entry]) -> list[list[int]]:
 
     first: dict[str, int] = {}
     for k, song in enumerate(songs):
-        for key in sorted(artist_keys(song.artist, song.key)):
+        bonds = artist_keys(song.artist, song.key) | {f"family {name}" for name in song.families}
+        for key in sorted(bonds):
             root[find(k)] = find(first.setdefault(key, k))
     named: dict[str, list[int]] = {}
     for k, song in enumerate(songs):
@@ -153,6 +157,9 @@ def leaks(one: str, left: Sequence[Entry], other: str, right: Sequence[Entry]) -
         there = [songs[k] for k in group if k >= len(left)]
         for song in here if there else []:
             same = [match for match in there if _key(match.title) == _key(song.title) != ""]
-            match = (same or there)[0]
+            kin = [match for match in there if set(song.families) & set(match.families)]
+            match = (same or kin or there)[0]
             what = "the same song" if same else f"artist {song.artist or match.artist!r}"
+            if kin and not same:
+                what = f"family of sounds {min(set(song.families) & set(match.families))!r}"
             yield f"{what}: {song.key!r} in {one!r}, {match.key!r} in {other!r}"

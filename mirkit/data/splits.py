@@ -49,6 +49,7 @@ def entries(datasets: Sequence[TrackSet]) -> list[Entry]:
             str(item.metadata.get("title") or "") or title_of(item.id),
             item.instruments,
             bool(item.metadata.get("has_bleed", False)),
+            tuple(map(str, item.metadata.get("families") or ())),
         )
         for dataset in datasets
         for item in dataset.items
@@ -152,11 +153,16 @@ def make_split(
                 f"whole artists make up {len(best[part])} songs for {part!r}, not {target}; "
                 "ask for that number, for a fraction, or for fewer songs"
             )
+        if target and len(groups) == 1 and len(best[part]) < len(ordered):
+            raise DatasetError(
+                f"no song is free for {part!r}: all are bound together by artists or families of sounds; "
+                "give more artists, or synthesise each part from families of its own"
+            )
     return {part: tuple(sorted(ordered[k].key for k in best[part])) for part in sizes}
 
 
 def check_split(split: Split, songs: Sequence[Entry]) -> None:
-    """Raise an error if two parts share a song or an artist; else return nothing.
+    """Raise an error if two parts share a song, an artist or a family of sounds; else return nothing.
 
     Artists are compared by normalised names (`mirkit.data.artists.artist_keys`), so the same song in
     two data sets, such as MUSDB18 and MedleyDB, is found. Songs without an artist are compared by title.

@@ -12,7 +12,7 @@ from mirkit.data.synthesis.composer import compose
 from mirkit.data.synthesis.notes import NOTE, Part, Score, Section
 from mirkit.data.synthesis.songs import synthesize
 from mirkit.data.synthesis.sources import Source, read_sources
-from mirkit.data.synthesis.statistics import check_families, describe, to_markdown
+from mirkit.data.synthesis.statistics import describe, to_markdown
 
 __all__ = [
     "NOTE",
@@ -20,7 +20,6 @@ __all__ = [
     "Score",
     "Section",
     "Source",
-    "check_families",
     "compose",
     "describe",
     "read_sources",

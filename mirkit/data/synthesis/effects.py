@@ -8,6 +8,8 @@ from mirkit._typing import Samples, Signal
 
 BLOCK_LENGTH = 64
 """Samples per step of the compressor's gain."""
+CODEC_LENGTH = 65536
+"""Samples handed to the encoder at once."""
 Band = tuple[str, float, float, float]
 """A filter: kind, cutoff in Hz, gain in dB, Q."""
 
@@ -91,7 +93,7 @@ def compressor_gain(
     before, after = np.concatenate([gain[:1], gain]), np.concatenate([gain, gain[-1:]])
     ramp = np.arange(BLOCK_LENGTH, dtype=np.float32) / BLOCK_LENGTH
     lines = (before[:, None] + (after - before)[:, None] * ramp).ravel()
-    return lines[BLOCK_LENGTH // 2 : BLOCK_LENGTH // 2 + n_samples]
+    return np.asarray(lines[BLOCK_LENGTH // 2 : BLOCK_LENGTH // 2 + n_samples], np.float32)
 
 
 def saturate(samples: Samples, drive_db: float) -> Samples:
@@ -191,6 +193,35 @@ def vary_pitch(sound: Signal, ratio: np.ndarray) -> Signal:
     """Return the sound read at a varying speed; a ratio of 1 leaves it as it is."""
     at = np.cumsum(ratio) - ratio[0]
     return np.asarray(np.interp(at, np.arange(len(sound)), sound, right=0.0), np.float32)
+
+
+def through_codec(samples: Samples, sample_rate: int, quality: float) -> Samples:
+    """Return the sound encoded as Ogg Vorbis and decoded again, same length, without delay.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_channels, n_samples)
+    sample_rate : int
+    quality : float
+        From 0, about 45 kbit/s in stereo, to 1.
+    """
+    import io
+
+    import soundfile
+
+    file = io.BytesIO()
+    with soundfile.SoundFile(
+        file, "w", sample_rate, len(samples), format="OGG", subtype="VORBIS", compression_level=1 - quality
+    ) as encoder:
+        # libvorbis keeps the blocks of one call on its stack: long calls would overrun it
+        for start in range(0, samples.shape[1], CODEC_LENGTH):
+            encoder.write(samples[:, start : start + CODEC_LENGTH].T)
+    file.seek(0)
+    decoded, _ = soundfile.read(file, dtype="float32", always_2d=True)
+    out = np.zeros_like(samples)
+    n_samples = min(len(decoded), samples.shape[1])
+    out[:, :n_samples] = decoded[:n_samples].T
+    return out
 
 
 def limiter_gain(levels: Signal, sample_rate: int, ceiling: float) -> Signal:

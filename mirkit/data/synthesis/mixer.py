@@ -18,6 +18,8 @@ LEVEL_DB = {
 """Level of a stem while it sounds, RMS in dB full scale, before the bus."""
 HIGHPASS_HZ = {"bass": 28.0, "drums": 25.0, "tabla": 40.0, "bassline": 28.0}
 CEILING = 10 ** (-1 / 20)
+CODED_SHARE = 0.04
+"""Songs whose stems have been through a lossy codec, like the stems of data sets that come compressed."""
 
 
 def mix_down(
@@ -40,7 +42,8 @@ def mix_down(
     spread = float(rng.uniform(0.3, 1.0))
     tone = _master_tone(rng)
     stems = [_channel(rng, p, sample_rate, tone, room, wetness, spread) for p in performances]
-    return _bus(rng, stems, sample_rate)
+    stems = _bus(rng, stems, sample_rate)
+    return _coded(rng, stems, sample_rate) if rng.random() < CODED_SHARE else stems
 
 
 def _channel(
@@ -138,3 +141,12 @@ def _bus(rng: np.random.Generator, stems: list[Samples], sample_rate: int) -> li
         np.maximum(loudest, np.abs(y).max(axis=0), out=loudest)
     curve *= effects.limiter_gain(loudest * curve, sample_rate, CEILING)
     return [y * curve for y in stems]
+
+
+def _coded(rng: np.random.Generator, stems: list[Samples], sample_rate: int) -> list[Samples]:
+    """Every stem through the codec at the song's quality, so that the mix is still their sum."""
+    quality = float(rng.uniform(0, 0.5))
+    coded = [effects.through_codec(y, sample_rate, quality) for y in stems]
+    loudest = np.abs(sum(coded[1:], coded[0])).max()  # coding may overshoot the limiter's ceiling
+    gain = np.float32(min(1.0, CEILING / max(float(loudest), *(float(np.abs(y).max()) for y in coded), 1e-9)))
+    return [y * gain for y in coded]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mirkit._files import replacing
 from mirkit._typing import Samples
 from mirkit.activation import (
     CONFIDENCE_HOP_S,
@@ -29,6 +30,7 @@ from mirkit.data.synthesis.soundfont import Synths
 from mirkit.data.synthesis.sources import Source, read_sources, usable
 from mirkit.dsp import FrameGrid
 from mirkit.errors import DatasetError, ParameterError
+from mirkit.parallel import Backend, Outcome, Progress, map_all
 
 FULL_SCALE = 32767
 
@@ -40,17 +42,18 @@ def synthesize(
     n_songs: int,
     seconds: float = 30.0,
     seed: int = 0,
-    n_jobs: int = 1,
     split: str = "train",
     trainable_only: bool = True,
     sample_rate: int = 44100,
     style: str | None = None,
-) -> list[Path]:
-    """Write synthesised multitracks and return their folders.
+    n_jobs: int = 1,
+    backend: Backend = "loky",
+    progress: Progress | None = None,
+) -> list[Outcome[int, Path]]:
+    """Write synthesised multitracks; return what became of each.
 
-    Song ``k`` depends on the seed and ``k`` alone: not on ``n_jobs``, nor on which songs exist already;
-    those are
-    kept, so an interrupted run goes on where it stopped.
+    Song ``k`` depends on the seed and ``k`` alone: not on ``n_jobs``, nor on which songs exist already; those
+    are kept, so an interrupted run goes on where it stopped.
 
     Parameters
     ----------
@@ -59,11 +62,11 @@ def synthesize(
     sources : path or sequence of Source
         The list of sound sources (see `read_sources`).
     n_songs : int
+        Songs 0 to ``n_songs`` - 1.
     seconds : float
         Length of each song.
     seed : int
-    n_jobs : int
-        Songs rendered at the same time.
+        Same seed, same songs.
     split : {"train", "valid", "test"}
         Which side's sources play.
     trainable_only : bool
@@ -72,6 +75,17 @@ def synthesize(
         Hz.
     style : str, optional
         Only this style.
+    n_jobs : int
+        Songs rendered at the same time.
+    backend : {"loky", "dask", "ray"}
+        See `mirkit.parallel.map_all`.
+    progress : callable, optional
+        Called after each song.
+
+    Returns
+    -------
+    list of Outcome
+        Song number to its folder, or to the error.
 
     Raises
     ------
@@ -86,18 +100,17 @@ def synthesize(
     chosen = usable(listed, split=split, trainable_only=trainable_only)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    from joblib import Parallel, delayed
-
-    tasks = (
-        delayed(write_song)(folder, chosen, k, seconds, seed, sample_rate, style) for k in range(n_songs)
+    job = partial(
+        write_song, folder, chosen, seconds=seconds, seed=seed, sample_rate=sample_rate, style=style
     )
-    return list(Parallel(n_jobs=n_jobs, backend="loky" if n_jobs != 1 else "sequential")(tasks))
+    return map_all(job, range(n_songs), n_jobs=n_jobs, backend=backend, progress=progress)
 
 
 def write_song(
     folder: Path,
     sources: Sequence[Source],
     index: int,
+    *,
     seconds: float,
     seed: int,
     sample_rate: int,
@@ -106,17 +119,29 @@ def write_song(
     """Compose, play, mix and write one song; return its folder, untouched if it is there already."""
     if existing := sorted(folder.glob(f"*_{seed}x{index:05d}")):
         return existing[0]
-    import yaml
-
     rng = np.random.default_rng([seed, index])
     score = compose(rng, duration_s=seconds, style=style)
     performances = play(rng, score, sources, sample_rate=sample_rate)
     stems = mix_down(rng, performances, sample_rate=sample_rate)
     artist = f"{performances[0].source.family}-{score.style}".title().replace("-", "").replace(" ", "")
     song_id = f"{artist}_{seed}x{index:05d}"
-    draft = folder / f".{song_id}.part"
-    shutil.rmtree(draft, ignore_errors=True)
-    (draft / f"{song_id}_STEMS").mkdir(parents=True)
+    with replacing(folder / song_id, folder=True) as draft:
+        _write(draft, song_id, artist, score, performances, stems, sample_rate)
+    return folder / song_id
+
+
+def _write(
+    draft: Path,
+    song_id: str,
+    artist: str,
+    score: Score,
+    performances: Sequence[Performance],
+    stems: Sequence[Samples],
+    sample_rate: int,
+) -> None:
+    import yaml
+
+    (draft / f"{song_id}_STEMS").mkdir()
     (draft / f"{song_id}_MIDI").mkdir()
     written = _write_audio(draft, song_id, stems, sample_rate)
     shares = _write_activity(draft, song_id, written, sample_rate, performances)
@@ -128,8 +153,6 @@ def write_song(
     metadata["rms_db"] = _rms_db(np.asarray(written).sum(axis=0, dtype=np.int32))
     text = yaml.safe_dump(metadata, sort_keys=True, allow_unicode=True)
     (draft / f"{song_id}_METADATA.yaml").write_text(text, "utf-8")
-    draft.rename(folder / song_id)
-    return folder / song_id
 
 
 def play(
@@ -249,12 +272,10 @@ def _metadata(song_id: str, artist: str, score: Score, performances: Sequence[Pe
     singers = any("singer" in p.part.instrument for p in performances)
     return {
         "album": "", "artist": artist, "composer": ["mirkit"], "excerpt": "no", "genre": score.style,
-            "has_bleed": "no",
-        "instrumental": "no" if singers else "yes", "mix_filename": f"{song_id}_MIX.flac",
-            "origin": "mirkit synthesis",
-        "producer": ["mirkit"], "raw_dir": "", "stem_dir": f"{song_id}_STEMS", "stems": stems,
-            "title": song_id.split("_")[1],
-        "version": "1.0", "website": [], "key": score.key, "metre": score.metre, "tempo_bpm": score.tempo_bpm,
+        "has_bleed": "no", "instrumental": "no" if singers else "yes", "mix_filename": f"{song_id}_MIX.flac",
+        "origin": "mirkit synthesis", "producer": ["mirkit"], "raw_dir": "", "stem_dir": f"{song_id}_STEMS",
+        "stems": stems, "title": song_id.split("_")[1], "version": "1.0", "website": [],
+        "key": score.key, "metre": score.metre, "tempo_bpm": score.tempo_bpm,
         "families": sorted({p.source.family for p in performances}),
         "licences": sorted({f"{p.source.name}: {p.source.licence}" for p in performances}),
         "sections": [{"name": s.name, "start_s": s.start_s, "end_s": s.end_s} for s in score.sections],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +84,14 @@ class Synths:
         synth.delete()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bank(path: str) -> int:
     """The address of a loaded bank, which all synthesisers of this process share."""
     keeper = _new_synth(44100)
     _KEEPERS.append(keeper)
     if keeper.sfload(path) < 0:
         raise DatasetError(f"{path}: FluidSynth cannot load this sound font")
-    return _call("fluid_synth_get_sfont", keeper.synth, 0, returns=ctypes.c_void_p)
+    return int(_call("fluid_synth_get_sfont", keeper.synth, 0, returns=ctypes.c_void_p))
 
 
 @lru_cache(maxsize=1)

@@ -102,32 +102,6 @@ def to_markdown(statistics: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def check_families(parts: Mapping[str, Iterable[str | os.PathLike[str]]]) -> None:
-    """Raise if songs of different parts share a family of sounds.
-
-    Parameters
-    ----------
-    parts : mapping of str to iterable of path
-        Part's name to song folders.
-
-    Raises
-    ------
-    DatasetError
-        Naming the families and the parts; sounds from one source on both sides would flatter every test.
-    """
-    sides: dict[str, set[str]] = {}
-    for part, folders in parts.items():
-        for folder in folders:
-            for path in Path(folder).glob("*_METADATA.yaml"):
-                for family in _read(path)["families"]:
-                    sides.setdefault(family, set()).add(part)
-    leaks = [f"{family} ({', '.join(sorted(s))})" for family, s in sorted(sides.items()) if len(s) > 1]
-    if leaks:
-        raise DatasetError(
-            f"parts share families of sounds: {'; '.join(leaks)}; render each part from its own families"
-        )
-
-
 def _read(path: Path) -> dict[str, Any]:
     from mirkit.data.metadata import read_yaml
 
