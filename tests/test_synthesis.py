@@ -217,7 +217,9 @@ def test_statistics(rendered: Path) -> None:
     statistics = describe(rendered)
     assert statistics["n_songs"] == 4
     assert statistics["hours"] == pytest.approx(4 * 6 / 3600, abs=0.001)
-    assert sum(statistics["n_classes"].values()) == 4
+    assert sum(statistics["n_classes"].values()) == pytest.approx(1)
+    assert sum(statistics["simultaneous"].values()) == pytest.approx(1, abs=0.01)
+    assert sum(row["n_songs"] for row in statistics["styles"].values()) == 4
     assert json.loads(json.dumps(statistics)) is not None
     assert "| flute |" in to_markdown(statistics)
     with pytest.raises(DatasetError, match="synthesize filled"):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirkit._files import replacing
-from mirkit._typing import Samples
+from mirkit._typing import LabelFrames, Samples
 from mirkit.activation import (
     CONFIDENCE_HOP_S,
     CONFIDENCE_RATE,
@@ -144,12 +144,13 @@ def _write(
     (draft / f"{song_id}_STEMS").mkdir()
     (draft / f"{song_id}_MIDI").mkdir()
     written = _write_audio(draft, song_id, stems, sample_rate)
-    shares = _write_activity(draft, song_id, written, sample_rate, performances)
+    values = _write_activity(draft, song_id, written, sample_rate, performances)
     for k, performance in enumerate(performances, 1):
         _write_midi(draft / f"{song_id}_MIDI" / f"{song_id}_STEM_{k:02d}.mid", performance, score)
     metadata = _metadata(song_id, artist, score, performances)
-    for stem, share, samples in zip(metadata["stems"].values(), shares, written, strict=True):
-        stem |= {"active_share": share, "rms_db": _rms_db(samples)}
+    for stem, row, samples in zip(metadata["stems"].values(), values, written, strict=True):
+        stem |= {"active_share": round(float(row.mean()), 3), "rms_db": _rms_db(samples)}
+    metadata["simultaneous"] = _simultaneous(values, performances)
     metadata["rms_db"] = _rms_db(np.asarray(written).sum(axis=0, dtype=np.int32))
     text = yaml.safe_dump(metadata, sort_keys=True, allow_unicode=True)
     (draft / f"{song_id}_METADATA.yaml").write_text(text, "utf-8")
@@ -201,8 +202,8 @@ def _write_activity(
     stems: Sequence[npt.NDArray[np.int16]],
     sample_rate: int,
     performances: Sequence[Performance],
-) -> list[float]:
-    """Write activity by both presets and MedleyDB's source ids; return each stem's share of active time."""
+) -> LabelFrames:
+    """Write activity by both presets and MedleyDB's source ids; return the stems' activity by level."""
     import soxr
 
     mono = [stem.mean(axis=0, dtype=np.float32) / (FULL_SCALE + 1) for stem in stems]
@@ -220,7 +221,7 @@ def _write_activity(
     formats.write_activation_confidence(folder / f"{song_id}_ACTIVATION_CONF.lab", published)
     instruments = {key: [p.part.instrument] for key, p in zip(ids, performances, strict=True)}
     formats.write_source_id(folder / f"{song_id}_SOURCEID.lab", formats.source_id(published, instruments))
-    return [round(float(share), 3) for share in values.mean(axis=1)]
+    return values
 
 
 def _write_midi(path: Path, performance: Performance, score: Score) -> None:
@@ -249,6 +250,16 @@ def _write_midi(path: Path, performance: Performance, score: Score) -> None:
         track.append(mido.Message(kind, note=key, velocity=velocity, time=tick - now, channel=channel))
         now = tick
     mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(path)
+
+
+def _simultaneous(values: LabelFrames, performances: Sequence[Performance]) -> list[float]:
+    """Share of the frames in which 0, 1, 2 ... different instruments sound."""
+    names = [p.part.instrument for p in performances]
+    active = [
+        values[[k for k, n in enumerate(names) if n == name]].any(axis=0) for name in sorted(set(names))
+    ]
+    counts = np.bincount(np.sum(active, axis=0), minlength=len(active) + 1)
+    return [round(float(share), 4) for share in counts / counts.sum()]
 
 
 def _rms_db(samples: npt.NDArray[Any]) -> float:
