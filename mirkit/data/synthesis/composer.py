@@ -30,7 +30,7 @@ CLASS_PLAYERS = (
     "saxophone", "trumpet", "male singer", "female singer",
 )  # fmt: skip
 DUO_SHARE, SOLO_SHARE = 0.17, 0.17
-N_LINEUPS = 8
+N_LINEUPS = 12
 Player = tuple[str, str]
 """Role and instrument."""
 

@@ -59,7 +59,7 @@ STYLES: dict[str, Style] = {
             ),
             modes=("major", "minor", "mixolydian", "dorian", "minor"),
             progressions=((0, 6, 3, 0), (0, 3, 4, 3), (0, 5, 6, 0), (0, 0, 3, 4), (0, 2, 3, 5)),
-            grooves=("rock",), bass=("rock", "pop"), weight=1.9,
+            grooves=("rock",), bass=("rock", "pop"), weight=2.3,
         ),
         Style(
             "pop", (80, 130),
@@ -82,7 +82,7 @@ STYLES: dict[str, Style] = {
                 Role("drums", {"drum set": 1}, 0.85),
                 Role("bass", {"double bass": 0.85, "electric bass": 0.15}, 0.97),
                 Role("comp", {"piano": 0.6, "clean electric guitar": 0.25, "electronic organ": 0.15}, 0.95),
-                Role("lead", {"trumpet": 0.25, "clarinet": 0.15, "flute": 0.1, "female singer": 0.1,
+                Role("lead", {"trumpet": 0.25, "clarinet": 0.22, "flute": 0.1, "female singer": 0.1,
                               "male singer": 0.05, "vibraphone": 0.05, **saxes(0.3)}),
                 Role("solo", {"trumpet": 0.25, "clarinet": 0.15, "clean electric guitar": 0.15,
                     "trombone": 0.08,
@@ -109,8 +109,8 @@ STYLES: dict[str, Style] = {
         Style(
             "chamber", (56, 132),
             (
-                Role("lead", {"violin": 0.35, "flute": 0.25, "clarinet": 0.4}),
-                Role("solo", {"clarinet": 0.4, "flute": 0.3, "violin": 0.15, "oboe": 0.1, "viola": 0.05},
+                Role("lead", {"violin": 0.35, "flute": 0.2, "clarinet": 0.45}),
+                Role("solo", {"clarinet": 0.5, "flute": 0.25, "violin": 0.15, "oboe": 0.1, "viola": 0.05},
                     0.85),
                 Role("counter", {"cello": 0.6, "viola": 0.1, "bassoon": 0.15, "french horn": 0.15}, 0.85),
                 Role("bassline", {"cello": 0.55, "double bass": 0.45}, 0.8),
@@ -168,7 +168,7 @@ STYLES: dict[str, Style] = {
             ),
             modes=("dorian", "bhairav", "lydian", "major", "mixolydian", "phrygian"), progressions=((0, 0, 0,
                 0),),
-            jitter_s=0.009, weight=2.4,
+            jitter_s=0.009, weight=3.2,
         ),
         Style(
             "latin", (90, 140),
@@ -190,27 +190,25 @@ STYLES: dict[str, Style] = {
 }  # fmt: skip
 
 BALANCE: dict[str, float] = {
-    "drum set": 1.2,
-    "drum machine": 1.2,
-    "bass synth": 3.38,
-    "saxophone": 2.11,
-    "electric bass": 1.78,
-    "male singer": 3.51,
-    "female singer": 3.32,
-    "distorted electric guitar": 4.0,
-    "clean electric guitar": 3.6,
-    "acoustic guitar": 3.13,
-    "piano": 2.75,
-    "synthesizer": 3.38,
-    "double bass": 2.12,
-    "tabla": 4.0,
-    "electronic organ": 1.87,
-    "violin": 3.84,
-    "cello": 3.57,
-    "flute": 3.4,
-    "clarinet": 4.0,
-    "trumpet": 2.43,
+    "drum set": 0.66,
+    "drum machine": 0.66,
+    "bass synth": 4.24,
+    "saxophone": 2.3,
+    "electric bass": 1.99,
+    "male singer": 4.46,
+    "female singer": 3.54,
+    "distorted electric guitar": 5.43,
+    "clean electric guitar": 5.04,
+    "acoustic guitar": 4.37,
+    "piano": 3.14,
+    "synthesizer": 4.24,
+    "double bass": 2.86,
+    "tabla": 5.67,
+    "electronic organ": 1.92,
+    "violin": 4.33,
+    "cello": 4.01,
+    "flute": 4.05,
+    "clarinet": 5.78,
+    "trumpet": 2.95,
 }
-"""Log odds of a lineup for having an instrument, fitted so that the common classes keep the order of real
-sets
-(drums in half of the songs, bass in two fifths) and each rare class is in about one song of six."""
+"""Log odds of a lineup for having an instrument, fitted so that the shares of songs meet `target_share`."""
