@@ -144,7 +144,7 @@ def active_spans(notes: Notes, *, gap_s: float) -> TimeSpans:
     return np.array(spans, float).reshape(-1, 2)
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=12)
 def _recording(path: str, sample_rate: int) -> Signal:
     import soundfile
     import soxr

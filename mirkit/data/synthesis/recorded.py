@@ -25,6 +25,8 @@ DYNAMICS = (
     ("_m", 0.6),
 )  # fmt: skip
 MAX_SHIFT_ST = 3.0
+MAX_TONE_S = 10.0
+"""No tone is held longer; what is loaded stays in memory."""
 SUFFIXES = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3", ".opus"}
 
 # file name to General MIDI drum key, first match wins
@@ -96,9 +98,9 @@ def tones(folder: str, pattern: str = "", shift_st: float = 0.0) -> tuple[Tone, 
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def load(path: str, sample_rate: int) -> Signal:
-    """Return a recording as mono from its onset on, at peak 1."""
+    """Return a recording as mono from its onset on, at peak 1, cut after `MAX_TONE_S`."""
     import soundfile
     import soxr
 
@@ -111,10 +113,10 @@ def load(path: str, sample_rate: int) -> Signal:
         raise DatasetError(f"{path}: the recording is silent; remove it")
     loud = np.flatnonzero(np.abs(mono) > 0.03 * peak)
     start = max(int(loud[0]) - round(0.004 * sample_rate), 0)
-    return np.asarray(mono[start:] / peak, np.float32)
+    return np.asarray(mono[start : start + round(MAX_TONE_S * sample_rate)] / peak, np.float32)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def _shifted(path: str, sample_rate: int, shift_st: float) -> Signal:
     """The recording played faster or slower, pitch and time together."""
     sound = load(path, sample_rate)
