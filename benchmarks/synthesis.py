@@ -2,9 +2,9 @@
 
     python benchmarks/synthesis.py SOURCES.toml [--songs 24]
 
-Cost is processor time of this process, which neighbours on the machine disturb little. Songs differ in their
-number of stems; a line through (stems, cost) tells what a song of eight stems costs. Peak memory is that of the
-whole run.
+Cost is processor time of this process, which neighbours on the machine disturb little. Songs differ in
+their number of stems; a line through (stems, cost) tells what a song of eight stems costs. Peak memory is
+that of the whole run.
 """
 
 from __future__ import annotations
