@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SAX = {"alto saxophone": 0.4, "tenor saxophone": 0.4, "soprano saxophone": 0.15, "baritone saxophone": 0.05}
@@ -214,3 +214,15 @@ BALANCE: dict[str, float] = {
 """Log odds of a lineup for having an instrument, fitted so that the common classes keep the order of real
 sets
 (drums in half of the songs, bass in two fifths) and each rare class is in about one song of six."""
+
+
+def balance(instruments: Iterable[str]) -> float:
+    """Return the log odds of a lineup by what it has of the rarer classes.
+
+    Examples
+    --------
+    >>> balance(["drum set", "alto saxophone"]) == balance(["drum set"]) + balance(["tenor saxophone"])
+    True
+    """
+    classes = {"saxophone" if "saxophone" in name else name for name in instruments}
+    return sum(BALANCE.get(name, 0.0) for name in sorted(classes))
