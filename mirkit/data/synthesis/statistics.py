@@ -39,8 +39,9 @@ def describe(folder: str | os.PathLike[str], *, taxonomy: str = "instruments18")
     dict
         Plain values for JSON: ``n_songs``, ``hours``, ``classes`` (share of songs, active hours),
         ``n_classes``
-        (songs by number of classes), ``styles``, ``families``, ``keys``, and mean, deviation and quartiles of
-        ``tempo_bpm``, ``section_s``, ``rms_db``.
+        (songs by number of classes), ``styles``, ``pieces`` (songs by family of the piece),
+        ``families``, ``keys``, and mean, deviation and quartiles of ``tempo_bpm``, ``section_s``,
+        ``rms_db``.
 
     Raises
     ------
@@ -72,6 +73,7 @@ def describe(folder: str | os.PathLike[str], *, taxonomy: str = "instruments18")
         },
         "n_classes": dict(sorted(textures.items())),
         "styles": _by(songs, "genre"),
+        "pieces": dict(Counter(song["piece"]["family"] for song in songs if song.get("piece")).most_common()),
         "families": dict(Counter(f for song in songs for f in song["families"]).most_common()),
         "keys": dict(Counter(song["key"] for song in songs).most_common()),
         "metres": dict(Counter(song["metre"] for song in songs).most_common()),
@@ -103,7 +105,7 @@ def to_markdown(statistics: Mapping[str, Any]) -> str:
 
 
 def check_families(parts: Mapping[str, Iterable[str | os.PathLike[str]]]) -> None:
-    """Raise if songs of different parts share a family of sounds.
+    """Raise if songs of different parts share a family of sounds, or a piece.
 
     Parameters
     ----------
@@ -119,8 +121,11 @@ def check_families(parts: Mapping[str, Iterable[str | os.PathLike[str]]]) -> Non
     for part, folders in parts.items():
         for folder in folders:
             for path in Path(folder).glob("*_METADATA.yaml"):
-                for family in _read(path)["families"]:
-                    sides.setdefault(family, set()).add(part)
+                song = _read(path)
+                piece = song.get("piece")
+                names = [*song["families"], *([f"piece {piece['name']} {piece['digest']}"] if piece else [])]
+                for name in names:
+                    sides.setdefault(name, set()).add(part)
     leaks = [f"{family} ({', '.join(sorted(s))})" for family, s in sorted(sides.items()) if len(s) > 1]
     if leaks:
         raise DatasetError(
