@@ -16,6 +16,7 @@ from mirkit.cli import _options
 OPTIONAL = {
     "jams": ("JAMS files", "pip install 'mirkit[jams]'"),
     "fluidsynth": ("rendering with sound banks", "pip install 'mirkit[synthesis]'"),
+    "music21": ("scores as pieces to play", "pip install 'mirkit[scores]'"),
 }
 LIBRARIES = {
     "fluidsynth": ("rendering with sound banks", "install libfluidsynth3 with the system's package manager"),

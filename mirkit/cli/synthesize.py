@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     "--sources",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     required=True,
-    help="TOML list of sound banks, note folders, kits and voices, with family and licence.",
+    help="TOML list of sound banks, note folders, kits, voices and pieces, with family and licence.",
 )
 @click.option("--songs", "n_songs", type=click.IntRange(1), default=10, show_default=True)
 @click.option(
     "--seconds", type=click.FloatRange(3), default=30.0, show_default=True, help="Length of each song."
 )
 @click.option("--style", help="Only this style, such as rock, jazz or chamber.")
+@click.option(
+    "--pieces", type=click.FloatRange(0, 1), default=0.25, show_default=True, metavar="SHARE",
+    help="Share of songs made from the pieces (MIDI, scores) that the list has, if it has any.",
+)  # fmt: skip
 @click.option(
     "--split",
     type=click.Choice(["train", "valid", "test"]),
@@ -43,9 +47,9 @@ if TYPE_CHECKING:
 @options.progress
 @options.as_json
 def command(
-    out: Path, sources: Path, n_songs: int, seconds: float, style: str | None, split: str, any_licence: bool,
-    sample_rate: int, seed: int, n_jobs: int, backend: Backend, progress: options.ProgressStyle,
-    as_json: bool,
+    out: Path, sources: Path, n_songs: int, seconds: float, style: str | None, pieces: float, split: str,
+    any_licence: bool, sample_rate: int, seed: int, n_jobs: int, backend: Backend,
+    progress: options.ProgressStyle, as_json: bool,
 ) -> None:  # fmt: skip
     """Fill the folder OUT with synthesised multitracks in MedleyDB's layout.
 
@@ -57,8 +61,8 @@ def command(
 
     outcomes = synthesize(
         out, sources=sources, n_songs=n_songs, seconds=seconds, seed=seed, split=split,
-        trainable_only=not any_licence, sample_rate=sample_rate, style=style, n_jobs=n_jobs, backend=backend,
-        progress=options.reporter(progress, "synthesize"),
+        trainable_only=not any_licence, sample_rate=sample_rate, style=style, pieces=pieces, n_jobs=n_jobs,
+        backend=backend, progress=options.reporter(progress, "synthesize"),
     )  # fmt: skip
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failed:

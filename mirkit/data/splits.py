@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,11 +50,18 @@ def entries(datasets: Sequence[TrackSet]) -> list[Entry]:
             str(item.metadata.get("title") or "") or title_of(item.id),
             item.instruments,
             bool(item.metadata.get("has_bleed", False)),
-            tuple(map(str, item.metadata.get("families") or ())),
+            _families(item.metadata),
         )
         for dataset in datasets
         for item in dataset.items
     ]
+
+
+def _families(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """What binds a synthesised song to others: families of sounds, and the piece that it is an excerpt of."""
+    piece = metadata.get("piece")
+    bound = [f"piece {piece['digest']}"] if isinstance(piece, dict) and "digest" in piece else []
+    return tuple(map(str, [*(metadata.get("families") or ()), *bound]))
 
 
 def read_track_list(path: str | Path) -> list[Entry]:

@@ -11,7 +11,7 @@ from mirkit.data.synthesis.harmony import KEY_NAMES, Chord, diatonic_chord
 from mirkit.data.synthesis.instruments import INSTRUMENTS
 from mirkit.data.synthesis.notes import Notes, Part, Score, Section, note_array
 from mirkit.data.synthesis.rhythm import Event
-from mirkit.data.synthesis.styles import BALANCE, SAX, STYLES, Style
+from mirkit.data.synthesis.styles import SAX, STYLES, Style, balance
 from mirkit.data.synthesis.voices import Passage
 
 MELODIC_ROLES = frozenset({"lead", "solo", "voice"})
@@ -125,9 +125,8 @@ def _lineup(rng: np.random.Generator, style: str | None, size: str) -> tuple[Sty
     for _ in range(n_lineups):
         drawn = STYLES[style or str(rng.choice(list(STYLES), p=weights / weights.sum()))]
         players = _players(rng, drawn, size)
-        names = {"saxophone" if "saxophone" in name else name for _, name in players}
         lineups.append((drawn, players))
-        scores.append(sum(BALANCE.get(name, 0.0) for name in names))
+        scores.append(balance(name for _, name in players))
     odds = np.exp(np.array(scores) - max(scores))
     return lineups[int(rng.choice(n_lineups, p=odds / odds.sum()))]
 

@@ -1,4 +1,4 @@
-"""Scores in memory: notes as structured arrays, parts, sections."""
+"""Scores in memory: notes as structured arrays, parts, sections; pieces before anybody plays them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from mirkit._typing import Times
 
 NOTE = np.dtype([("onset_s", "f8"), ("duration_s", "f8"), ("pitch_midi", "f4"), ("velocity", "i2")])
 """One note: start and length in seconds, MIDI pitch (fractions allowed), velocity 1 to 127."""
@@ -42,6 +44,32 @@ class Section:
     end_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The piece that a song is an excerpt of.
+
+    Parameters
+    ----------
+    name : str
+        File, and the place in it, within the listed source.
+    digest : str
+        First 16 hexadecimal digits of the SHA-256 of the piece's bytes: the same piece is known under
+        any name.
+    title, composer : str
+        What the file says, or empty.
+    source, family, licence : str
+        From the list of sources.
+    """
+
+    name: str
+    digest: str
+    title: str
+    composer: str
+    source: str
+    family: str
+    licence: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
     """A composed song.
@@ -56,6 +84,8 @@ class Score:
         Length of the song; no note starts later.
     parts : tuple of Part
     sections : tuple of Section
+    origin : Origin, optional
+        The piece that it is taken from, if it was not composed here.
     """
 
     style: str
@@ -65,6 +95,59 @@ class Score:
     duration_s: float
     parts: tuple[Part, ...]
     sections: tuple[Section, ...] = field(default=())
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """What one track or staff of a piece holds, before an instrument is chosen for it.
+
+    Parameters
+    ----------
+    notes : ndarray of `NOTE`
+        In seconds from the beginning of the piece, at sounding pitch.
+    program : int or None
+        General MIDI program from 0 that the file asks for; None if it asks for none.
+    drums : bool
+        Whether pitches are General MIDI drum keys.
+    name : str
+        The track's or staff's name.
+    """
+
+    notes: Notes
+    program: int | None = None
+    drums: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A whole piece as its file has it.
+
+    Parameters
+    ----------
+    tracks : tuple of Track
+    bars_s : ndarray of shape (n_bars + 1,)
+        Where the bars start, and where the last one ends, in seconds.
+    tempos : tuple of (float, float)
+        From when on in seconds, quarter notes a minute.
+    metres : tuple of (float, str)
+        From when on in seconds, such as ``"3/4"``; empty if the file does not say.
+    key : str
+        Such as ``"C minor"``; empty if the file does not say.
+    title, composer : str
+    has_tempo : bool
+        False if the file gives no tempo, so that ``tempos`` is a guess.
+    """
+
+    tracks: tuple[Track, ...]
+    bars_s: Times
+    tempos: tuple[tuple[float, float], ...]
+    metres: tuple[tuple[float, str], ...] = ()
+    key: str = ""
+    title: str = ""
+    composer: str = ""
+    has_tempo: bool = True
 
 
 def note_array(rows: Iterable[tuple[float, float, float, float]], *, end_s: float = np.inf) -> Notes:

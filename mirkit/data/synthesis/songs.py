@@ -26,6 +26,7 @@ from mirkit.data.synthesis.instruments import INSTRUMENTS
 from mirkit.data.synthesis.mixer import mix_down
 from mirkit.data.synthesis.notes import Score
 from mirkit.data.synthesis.performance import Performance, choose_source, perform, song_bank
+from mirkit.data.synthesis.pieces import check_pieces, compose_from_pieces, credits_of
 from mirkit.data.synthesis.soundfont import Synths
 from mirkit.data.synthesis.sources import Source, read_sources, usable
 from mirkit.dsp import FrameGrid
@@ -46,6 +47,7 @@ def synthesize(
     trainable_only: bool = True,
     sample_rate: int = 44100,
     style: str | None = None,
+    pieces: float = 0.25,
     n_jobs: int = 1,
     backend: Backend = "loky",
     progress: Progress | None = None,
@@ -75,6 +77,9 @@ def synthesize(
         Hz.
     style : str, optional
         Only this style.
+    pieces : float
+        Share of the songs that are excerpts of listed pieces, 0 to 1; a style, or a list without
+        pieces, makes it 0.
     n_jobs : int
         Songs rendered at the same time.
     backend : {"loky", "dask", "ray"}
@@ -94,14 +99,24 @@ def synthesize(
     ParameterError
         If a number is out of range.
     """
-    if n_songs < 1 or seconds < 3:
-        raise ParameterError(f"need n_songs >= 1 and seconds >= 3, got {n_songs} and {seconds}")
+    if n_songs < 1 or seconds < 3 or not 0 <= pieces <= 1:
+        raise ParameterError(
+            f"need n_songs >= 1, seconds >= 3 and pieces in 0 to 1, got {n_songs}, {seconds} and {pieces}"
+        )
     listed = read_sources(Path(sources)) if isinstance(sources, str | os.PathLike) else tuple(sources)
     chosen = usable(listed, split=split, trainable_only=trainable_only)
+    check_pieces(listed)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     job = partial(
-        write_song, folder, chosen, seconds=seconds, seed=seed, sample_rate=sample_rate, style=style
+        write_song,
+        folder,
+        chosen,
+        seconds=seconds,
+        seed=seed,
+        sample_rate=sample_rate,
+        style=style,
+        pieces=pieces,
     )
     return map_all(job, range(n_songs), n_jobs=n_jobs, backend=backend, progress=progress)
 
@@ -115,12 +130,14 @@ def write_song(
     seed: int,
     sample_rate: int,
     style: str | None,
+    pieces: float = 0.0,
 ) -> Path:
     """Compose, play, mix and write one song; return its folder, untouched if it is there already."""
     if existing := sorted(folder.glob(f"*_{seed}x{index:05d}")):
         return existing[0]
     rng = np.random.default_rng([seed, index])
-    score = compose(rng, duration_s=seconds, style=style)
+    taken = compose_from_pieces(rng, sources, duration_s=seconds, share=0.0 if style else pieces)
+    score = taken or compose(rng, duration_s=seconds, style=style)
     performances = play(rng, score, sources, sample_rate=sample_rate)
     stems = mix_down(rng, performances, sample_rate=sample_rate)
     artist = f"{performances[0].source.family}-{score.style}".title().replace("-", "").replace(" ", "")
@@ -281,6 +298,8 @@ def _metadata(song_id: str, artist: str, score: Score, performances: Sequence[Pe
             "raw": {},
         }  # fmt: skip
     singers = any("singer" in p.part.instrument for p in performances)
+    credit = credits_of(score)
+    from_piece = set(credit.pop("licences", ()))
     return {
         "album": "", "artist": artist, "composer": ["mirkit"], "excerpt": "no", "genre": score.style,
         "has_bleed": "no", "instrumental": "no" if singers else "yes", "mix_filename": f"{song_id}_MIX.flac",
@@ -288,6 +307,6 @@ def _metadata(song_id: str, artist: str, score: Score, performances: Sequence[Pe
         "stems": stems, "title": song_id.split("_")[1], "version": "1.0", "website": [],
         "key": score.key, "metre": score.metre, "tempo_bpm": score.tempo_bpm,
         "families": sorted({p.source.family for p in performances}),
-        "licences": sorted({f"{p.source.name}: {p.source.licence}" for p in performances}),
+        "licences": sorted({f"{p.source.name}: {p.source.licence}" for p in performances} | from_piece),
         "sections": [{"name": s.name, "start_s": s.start_s, "end_s": s.end_s} for s in score.sections],
-    }  # fmt: skip
+    } | credit  # fmt: skip

@@ -1,36 +1,38 @@
-"""Where sound comes from: a TOML list of banks, notes, kits, phrases, with family and licence."""
+"""Where sound and music come from: a TOML list of banks, notes, kits, pieces, with family and licence."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from mirkit.errors import DatasetError, ParameterError
 
-Kind = Literal["soundfont", "notes", "kit", "tabla", "phrases", "voice", "model"]
+Kind = Literal["soundfont", "notes", "kit", "tabla", "phrases", "voice", "model", "pieces"]
 Split = Literal["train", "valid", "test"]
 
 TRAINABLE_LICENCES = ("CC0", "CC BY", "MIT", "BSD", "PUBLIC DOMAIN", "GENERALUSER", "FREE USE", "OWN")
 """Licences, by how their names begin, whose sounds may train a model that is given away."""
+CORPUS = "music21:"
+"""How a path begins that means files of music21's corpus."""
 RESTRICTED = ("CC BY-SA", "CC BY-NC", "CC BY-ND")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of sound.
+    """One source of sound, or of pieces to be played.
 
     Parameters
     ----------
     name : str
     family : str
         Sources derived from one another, or played by one player, share a family; a split never divides one.
-    kind : {"soundfont", "notes", "kit", "tabla", "phrases", "voice", "model"}
+    kind : {"soundfont", "notes", "kit", "tabla", "phrases", "voice", "model", "pieces"}
     path : str
-        A sound font, or a folder (``phrases`` and ``voice``: a folder or one file); a model's name for
-        ``model``.
+        A sound font, or a folder (``phrases``, ``voice`` and ``pieces``: a folder or one file); a
+        model's name for ``model``; ``music21:bach`` for pieces of music21's corpus.
     licence : str
     split : {"train", "valid", "test"}
         The side on which the family is used.
@@ -46,11 +48,14 @@ class Source:
         into a man's and 1.18 the reverse.
     weight : float
         How often it is chosen among sources that can play the same.
+    by_piece : bool
+        For ``pieces``: a hash of each piece's bytes gives it one of the three sides, 80 of a hundred to
+        training, and ``split`` is not looked at.
 
     Raises
     ------
     ParameterError
-        If the kind or split is unknown.
+        If the kind or split is unknown, or ``by_piece`` is set on anything but pieces.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Source:
     shift_st: float = 0.0
     formant: float = 1.0
     weight: float = 1.0
+    by_piece: bool = False
 
     def __post_init__(self) -> None:
         for value, options, what in ((self.kind, Kind, "kind"), (self.split, Split, "split")):
@@ -71,6 +77,11 @@ class Source:
                 raise ParameterError(
                     f"source {self.name!r}: {what} must be one of {get_args(options)}, got {value!r}"
                 )
+
+        if self.by_piece and self.kind != "pieces":
+            raise ParameterError(
+                f"source {self.name!r}: by_piece divides a source of kind 'pieces', got {self.kind!r}"
+            )
 
     @property
     def trainable(self) -> bool:
@@ -107,7 +118,7 @@ def read_sources(path: str | Path) -> tuple[Source, ...]:
             )
         if missing := sorted({"name", "family", "kind", "path", "licence"} - set(table)):
             raise DatasetError(f"{path}: source {table.get('name')!r} lacks {missing}")
-        if table["kind"] == "model":
+        if table["kind"] == "model" or str(table["path"]).startswith(CORPUS):
             sources.append(Source(**{**table, "instruments": tuple(table.get("instruments", ()))}))
             continue
         where = (path.parent / Path(table["path"]).expanduser()).resolve()
@@ -137,6 +148,8 @@ def check_families(sources: Iterable[Source]) -> None:
     """
     sides: dict[str, set[str]] = {}
     for source in sources:
+        if source.by_piece:  # its pieces have sides, not the family
+            continue
         sides.setdefault(source.family, set()).add(source.split)
     leaks = [f"{family} ({', '.join(sorted(s))})" for family, s in sorted(sides.items()) if len(s) > 1]
     if leaks:
@@ -151,7 +164,8 @@ def usable(sources: Sequence[Source], *, split: str, trainable_only: bool) -> tu
     DatasetError
         If nothing is left.
     """
-    chosen = tuple(s for s in sources if s.split == split and (s.trainable or not trainable_only))
+    on_side = (replace(s, split=cast(Split, split)) if s.by_piece else s for s in sources)
+    chosen = tuple(s for s in on_side if s.split == split and (s.trainable or not trainable_only))
     if not chosen:
         kind = " with a licence that allows training" if trainable_only else ""
         raise DatasetError(

@@ -55,7 +55,8 @@ def describe(folder: str | os.PathLike[str], *, taxonomy: str = "instruments18")
         Plain values for JSON: ``n_songs``, ``hours``, ``classes`` (share of songs, target, active hours,
         share in real sets), ``n_classes`` (share of songs by number of classes), ``simultaneous`` (share of
         time by number of instruments that sound), ``keys``, ``metres``, ``tempo_bpm``, ``section_s``,
-        ``rms_db`` (mean, deviation, quartiles), and ``styles`` and ``families`` with the same for each.
+        ``rms_db`` (mean, deviation, quartiles), ``pieces`` (songs by family of the piece), and ``styles`` and
+        ``families`` with the same for each.
 
     Raises
     ------
@@ -78,6 +79,7 @@ def describe(folder: str | os.PathLike[str], *, taxonomy: str = "instruments18")
         "keys": dict(Counter(song["key"] for song in songs).most_common()),
         "metres": dict(Counter(song["metre"] for song in songs).most_common()),
         **_spreads(songs),
+        "pieces": dict(Counter(song["piece"]["family"] for song in songs if song.get("piece")).most_common()),
         "styles": _by(songs, lambda song: [song["genre"]]),
         "families": _by(songs, lambda song: song["families"]),
     }
@@ -117,7 +119,7 @@ def to_markdown(statistics: Mapping[str, Any]) -> str:
             spread = [f"{row[k]['median']} ({row[k]['q25']}-{row[k]['q75']})" for k in SPREADS]
             lines.append(f"| {key} | {row['n_songs']} | {row['n_classes']:.1f} | {' | '.join(spread)} |")
     lines.append("")
-    for name in ("keys", "metres", *SPREADS):
+    for name in ("pieces", "keys", "metres", *SPREADS):
         lines.append(f"- {name}: {', '.join(f'{key} {value}' for key, value in statistics[name].items())}")
     return "\n".join(lines) + "\n"
 

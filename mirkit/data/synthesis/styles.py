@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SAX = {"alto saxophone": 0.4, "tenor saxophone": 0.4, "soprano saxophone": 0.15, "baritone saxophone": 0.05}
@@ -212,3 +212,15 @@ BALANCE: dict[str, float] = {
     "trumpet": 2.95,
 }
 """Log odds of a lineup for having an instrument, fitted so that the shares of songs meet `target_share`."""
+
+
+def balance(instruments: Iterable[str]) -> float:
+    """Return the log odds of a lineup by what it has of the rarer classes.
+
+    Examples
+    --------
+    >>> balance(["drum set", "alto saxophone"]) == balance(["drum set"]) + balance(["tenor saxophone"])
+    True
+    """
+    classes = {"saxophone" if "saxophone" in name else name for name in instruments}
+    return sum(BALANCE.get(name, 0.0) for name in sorted(classes))
