@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from mirkit.activity import metrics
+from mirkit.activity import measures
 from mirkit.activity.config import Config
 from mirkit.activity.examples import Excerpts, Scene, prepare
 from mirkit.activity.model import Model, build
@@ -50,6 +50,7 @@ def train(
     seed: int = 0,
     name: str = "unnamed",
     folder: Path | None = None,
+    cache: Path | None = None,
     resume: bool = False,
     device: str = "auto",
     n_jobs: int = 1,
@@ -70,7 +71,9 @@ def train(
     name : str
         Name of the model.
     folder : Path, optional
-        Where the cache of decoded stems and the state of the training are kept; temporary if None.
+        Where the state of the training is kept; temporary if None.
+    cache : Path, optional
+        Where the decoded stems are kept, which several trainings may share; ``folder / "cache"`` if None.
     resume : bool
         Go on from the state in ``folder``.
     device : str
@@ -99,6 +102,7 @@ def train(
                 seed=seed,
                 name=name,
                 folder=Path(temporary),
+                cache=cache,
                 device=device,
                 n_jobs=n_jobs,
                 progress=progress,
@@ -108,8 +112,9 @@ def train(
     seed_everything(seed, workers=True, verbose=False)
     labels = Taxonomy.load(config.taxonomy).labels
     train_items, valid_items = _items(dataset, validation)
-    scenes, problems = prepare(train_items, config, folder / "cache", n_jobs=n_jobs)
-    valid_scenes, valid_problems = prepare(valid_items, config, folder / "cache", n_jobs=n_jobs)
+    cache = folder / "cache" if cache is None else cache
+    scenes, problems = prepare(train_items, config, cache, n_jobs=n_jobs)
+    valid_scenes, valid_problems = prepare(valid_items, config, cache, n_jobs=n_jobs)
     valid_loader = _validation_loader(valid_scenes, config, len(labels))
     module = _module(config, len(labels))
     best = fit(
@@ -128,8 +133,8 @@ def train(
     )
     network: torch.nn.Module = module.network.cpu().eval()  # type: ignore[union-attr]
     reference, estimate = _run(network, valid_loader)
-    thresholds = metrics.best_thresholds(reference, estimate)
-    scores = metrics.per_label(reference, estimate, thresholds)
+    thresholds = measures.best_thresholds(reference, estimate)
+    scores = measures.per_label(reference, estimate, thresholds)
     return Model(
         network=network,
         config=config,
@@ -160,7 +165,7 @@ def _fingerprint(items: Sequence[MultiTrack]) -> str:
 def _train_loader(
     scenes: Sequence[Scene], config: Config, n_labels: int, seed: int, n_jobs: int
 ) -> DataLoader[Any]:
-    excerpts = Excerpts(scenes, config, n_labels, seed=seed)
+    excerpts = Excerpts(scenes, config, n_labels, seed=seed, augment=config.training.augment)
     return DataLoader(
         excerpts,
         batch_size=config.training.batch_size,
@@ -214,7 +219,7 @@ def _module(config: Config, n_labels: int) -> LightningModule:
             reference = np.concatenate([truth for truth, _ in self._outputs]).T
             estimate = np.concatenate([score for _, score in self._outputs]).T
             self._outputs.clear()
-            table = metrics.per_label(reference, estimate, np.full(n_labels, 0.5))
+            table = measures.per_label(reference, estimate, np.full(n_labels, 0.5))
             self.log("valid_ap", float(np.nanmean(table["ap"])))
             self.log("valid_auc", float(np.nanmean(table["auc"])))
 

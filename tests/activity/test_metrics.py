@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import label_ranking_average_precision_score, roc_auc_score
 
 from mirkit import ActivityAnnotation, FrameGrid
-from mirkit.activity import evaluate, metrics
+from mirkit.activity import evaluate, measures
 from mirkit.errors import ParameterError
 
 
@@ -18,19 +18,19 @@ def test_lrap_is_scikit_learns(n_labels, n_clips, seed):
     rng = np.random.default_rng(seed)
     truth = (rng.random((n_labels, n_clips)) > 0.6).astype(np.float32)
     score = rng.integers(0, 5, (n_labels, n_clips)) / 5.0  # with ties
-    ours = metrics.label_ranking_average_precision(truth, score)
+    ours = measures.label_ranking_average_precision(truth, score)
     assert ours == pytest.approx(label_ranking_average_precision_score(truth.T, score.T))
 
 
 def test_unknown_labels_leave_the_ranking():
     truth = np.array([[1.0], [np.nan], [0.0]])
     score = np.array([[0.5], [0.9], [0.1]])
-    assert metrics.label_ranking_average_precision(truth, score) == 1.0
+    assert measures.label_ranking_average_precision(truth, score) == 1.0
 
 
 def test_labels_without_positives_or_negatives_are_undefined_and_counted(rng):
     truth = np.stack([np.zeros(20), np.ones(20), np.arange(20) % 2]).astype(np.float32)
-    table = metrics.per_label(truth, rng.random((3, 20)).astype(np.float32), np.full(3, 0.5))
+    table = measures.per_label(truth, rng.random((3, 20)).astype(np.float32), np.full(3, 0.5))
     assert np.isnan(table["auc"]).tolist() == [True, True, False]
     assert table["n_positive"].tolist() == [0, 20, 10]
 
@@ -38,7 +38,7 @@ def test_labels_without_positives_or_negatives_are_undefined_and_counted(rng):
 def test_best_thresholds_separate_what_can_be_separated():
     truth = np.array([[0, 0, 1, 1], [0, 0, 0, 0]], dtype=np.float32)
     score = np.array([[0.1, 0.2, 0.7, 0.9], [0.1, 0.2, 0.3, 0.4]])
-    assert metrics.best_thresholds(truth, score).tolist() == [0.7, 0.5]
+    assert measures.best_thresholds(truth, score).tolist() == [0.7, 0.5]
 
 
 def song(values, hop_s=0.1):
