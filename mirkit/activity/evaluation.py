@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from mirkit.activity.inference import load, predict
 from mirkit.activity.metrics import SCALES_S, ClipRule, Scores, evaluate_scales
 from mirkit.activity.model import Model
 from mirkit.annotation import ActivityAnnotation, Pooling, Taxonomy
+from mirkit.data import Dataset
 from mirkit.errors import DatasetError, ParameterError
 from mirkit.multitrack import MultiTrack, Preset
 from mirkit.parallel import Backend, Progress, map_all
@@ -62,10 +64,14 @@ class Evaluation:
     scales: tuple[Scores, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for strict JSON."""
+        scales = [scores.to_json() for scores in self.scales]
+        return {"format": FORMAT, "name": self.name, "about": dict(self.about), "scales": scales}
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a JSON file."""
-        scales = [scores.to_json() for scores in self.scales]
-        write_json(path, {"format": FORMAT, "name": self.name, "about": dict(self.about), "scales": scales})
+        write_json(path, self.to_json())
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Evaluation:
@@ -87,7 +93,7 @@ class Evaluation:
 
 def judge(
     model: str | os.PathLike[str],
-    items: Sequence[MultiTrack],
+    dataset: Dataset,
     *,
     preset: Preset = "level",
     rule: ClipRule = "fraction",
@@ -106,7 +112,7 @@ def judge(
     ----------
     model : str or Path
         Bundled model by name, or a folder.
-    items : sequence of MultiTrack
+    dataset : Dataset
         Songs with stems, which are the truth.
     preset : {"level", "medleydb"}
         How stems become truth, see `MultiTrack.activity`.
@@ -141,12 +147,13 @@ def judge(
         If no song could be used.
     """
     work = partial(_hear, model=str(model), preset=preset, from_stems=from_stems, device=device)
-    outcomes = map_all(work, items, n_jobs=n_jobs, backend=backend, progress=progress)
+    outcomes = map_all(work, dataset.items, n_jobs=n_jobs, backend=backend, progress=progress)
     failures = [[outcome.item.id, outcome.error] for outcome in outcomes if outcome.error is not None]
     pairs = [outcome.result for outcome in outcomes if outcome.result is not None]
     if not pairs:
         listed = "; ".join(f"{song}: {error}" for song, error in failures[:3])
         raise DatasetError(f"no song could be evaluated; {listed or 'the data set is empty'}")
+    used = [outcome.item for outcome in outcomes if outcome.error is None]
     references, estimates = zip(*pairs, strict=True)
     loaded = _loaded(str(model))
     own = dict(loaded.thresholds) or loaded.config.inference.threshold
@@ -160,7 +167,7 @@ def judge(
     )
     about = {
         "model": {"name": loaded.name, "sha256": checkpoint.sha256(checkpoint.find("activity", model))},
-        "n_songs": len(pairs),
+        "dataset": {"name": dataset.name, "n_songs": len(pairs), "sha256": _fingerprint(used)},
         "preset": preset,
         "rule": rule,
         "from_stems": from_stems,
@@ -175,6 +182,11 @@ def _hear(
     loaded = _loaded(model)
     reference = item.activity(Taxonomy.load(loaded.config.taxonomy), preset)
     return reference, predict(loaded, item.mix(from_stems=from_stems), device=device)
+
+
+def _fingerprint(items: Sequence[MultiTrack]) -> str:
+    """Return a hash of the songs' names, by which scores of the same songs are told from others."""
+    return hashlib.sha256("\n".join(sorted(item.id for item in items)).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)

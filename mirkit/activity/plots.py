@@ -26,6 +26,14 @@ FEW = 10
 COLOURS = ("#0b3c6f", "#d1495b", "#2e8b57", "#c98a1b", "#6a4c93", "#555555")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
+SUMMARIES = {
+    "auc_macro": "macro AUC",
+    "ap_macro": "macro average precision",
+    "lrap_nonempty": "LRAP, clips with instruments",
+    "f1_macro": "macro F1 at tuned thresholds",
+}
+"""Key of `Scores.summary` to its name in figures, where they differ."""
+
 MEASURES = {
     "auc": "AUC",
     "ap": "average precision",
@@ -100,9 +108,8 @@ def plot(
         _outline(ax, intervals, labels)
     if audio is not None:
         _waveform(ax, audio, len(rows))
-        labels.append("")
     ax.set_yticks(range(len(labels)), labels)
-    ax.set_ylim(len(labels) - 0.5, -0.5)
+    ax.set_ylim(len(labels) - 0.5 + (audio is not None), -0.5)
     ax.set_xlim(start_s, end_s)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 2, 3, 6, 10]))  # whole parts of a minute
     ax.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{int(time_s // 60)}:{time_s % 60:02.0f}"))
@@ -164,7 +171,8 @@ def plot_confusion(confusion: Confusion, *, ax: Axes | None = None, few: int = F
     unused = [label for row, label in enumerate(confusion.labels) if row not in rows]
     absent = f"\nneither falsely found nor missed: {', '.join(unused)}" if unused else ""
     ax.set_xlabel(
-        f"missed in the same clip\nright: clips with the false positive; grey: fewer than {few}{absent}",
+        "missed in the same clip; darker: a larger share of what was missed\n"
+        f"right: clips with the false positive; grey: fewer than {few}{absent}",
         wrap=True,
     )
     ax.set_ylabel("falsely found")
@@ -208,13 +216,14 @@ def plot_scales(
             [one.summary[measure] for one in chosen],
             color=COLOURS[number % len(COLOURS)],
             marker=MARKERS[number % len(MARKERS)],
+            markerfacecolor="none",  # what lies behind shows
             label=name,
         )
     ax.set_xticks(range(len(scales)), scales)
     ax.set_ylim(top=1.0)
     ax.grid(axis="y", linewidth=0.4)
     ax.set_xlabel("length of a clip")
-    ax.set_ylabel(measure.replace("_", " "))
+    ax.set_ylabel(SUMMARIES.get(measure, measure.replace("_", " ")))
     return ax
 
 
@@ -252,6 +261,7 @@ def plot_labels(models: Mapping[str, Scores], *, measure: str = "ap", ax: Axes |
             np.arange(len(labels)),
             color=COLOURS[number % len(COLOURS)],
             marker=MARKERS[number % len(MARKERS)],
+            markerfacecolor="none",
             linestyle="",
             label=name,
         )

@@ -150,7 +150,7 @@ def run_protocol(
                 model.checkpoint().save(folder / name)
             judge(
                 folder / name,
-                parts["test"].items,
+                parts["test"],
                 preset=config.training.preset,
                 # The clips of the paper count an instrument as soon as one frame of it is active.
                 rule="any" if config.training.min_active_s == 0 else "fraction",
