@@ -298,7 +298,9 @@ def plot_comparison(models: Mapping[str, Sequence[Scores]]) -> Figure:
         plot_scales(models, measure=measure, ax=ax)
     ax = plot_labels(shortest, ax=right.subplots())
     ax.set_title(f"each instrument, {next(iter(shortest.values())).scale} clips", fontsize=10)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=min(3, len(models)), frameon=False)
+    handles, names = ax.get_legend_handles_labels()
+    n_columns = max(1, min(len(names), 100 // (max(map(len, names)) + 8)))
+    figure.legend(handles, names, loc="outside lower center", ncols=n_columns, frameon=False)
     return figure
 
 

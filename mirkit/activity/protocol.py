@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mirkit.activity.config import Config
@@ -71,7 +72,11 @@ def _joined(part: str, datasets: Sequence[TrackSet], keys: Sequence[str]) -> Tra
     items: list[MultiTrack] = []
     for dataset in datasets:
         own = [key for key in keys if len(datasets) == 1 or key.startswith(f"{dataset.name}/")]
-        items += dataset.select(own).items
+        songs = dataset.select(own).items
+        # Two data sets may hold a song of one name.
+        items += (
+            songs if len(datasets) == 1 else [replace(song, id=f"{dataset.name} {song.id}") for song in songs]
+        )
     if not items:
         raise DatasetError(f"the part {part!r} has no songs; give more songs, or ask for a larger share")
     name = "+".join(dataset.name for dataset in datasets)

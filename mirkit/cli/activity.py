@@ -254,7 +254,7 @@ def train(
     n_jobs: int,
     backend: str,  # noqa: ARG001  # one shape for all commands; training decodes on this machine
     device: str,
-    progress: str,
+    progress: Any,
 ) -> None:
     """Train a model on the stems of a data set, and keep it as a folder."""
     from dataclasses import replace
@@ -275,7 +275,7 @@ def train(
         resume=resume,
         device=device,
         n_jobs=n_jobs,
-        progress=progress != "none",
+        progress=_options.shown(progress),
     )
     text = (
         card.read_text(encoding="utf-8")

@@ -194,14 +194,14 @@ def _source(source: str, dataset: Path | None, split: str | None, options: dict[
 
 
 def _with_names(found: Sequence[Evaluation], sources: Sequence[str]) -> list[Evaluation]:
-    """Return evaluations of different names: that of the source where two models have the same."""
+    """Return evaluations of different names: where two models have the same, those of the sources."""
     from dataclasses import replace
 
-    names = [one.name for one in found]
-    return [
-        one if names.count(one.name) == 1 else replace(one, name=source)
-        for one, source in zip(found, sources, strict=True)
-    ]
+    own, short = [one.name for one in found], [Path(source).stem for source in sources]
+    for names in (own, short, sources):
+        if len(set(names)) == len(names):
+            break
+    return [replace(one, name=name) for one, name in zip(found, names, strict=True)]
 
 
 def _warn_of_different_truths(found: Sequence[Evaluation]) -> None:
@@ -325,7 +325,7 @@ def protocol(
     n_jobs: int,
     backend: str,  # noqa: ARG001  # one shape for all commands; training decodes on this machine
     device: str,
-    progress: str,
+    progress: Any,
     as_json: bool,
 ) -> None:
     """Run the paper's protocol on the data sets INPUTS, such as MedleyDB and Mixing Secrets.
@@ -351,7 +351,7 @@ def protocol(
         seed=seed,
         device=device,
         n_jobs=n_jobs,
-        progress=progress != "none",
+        progress=_options.shown(progress),
     )
     _write_comparison(output / "comparison", found)
     _report(output / "comparison", as_json=as_json)
