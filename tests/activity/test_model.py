@@ -110,6 +110,16 @@ def test_fused_networks_say_the_same(network):
     torch.testing.assert_close(joined(patches), built.eval()(patches), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("n_time_pools", "n_steps"), [(0, 44), (1, 22), (2, 11)])
+def test_the_recurrent_layer_sees_time_as_the_settings_say(n_time_pools, n_steps):
+    settings = {"channels": [4, 4, 4], "n_time_pools": n_time_pools, "hidden": 6}
+    network = build(Config.from_dict({"network": "crnn", "crnn": settings}), 3)
+    seen = []
+    network.recurrent.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    network(torch.zeros(2, 96, 44))
+    assert seen == [(2, n_steps, 8)]
+
+
 def test_the_recurrent_network_hears_order_and_the_fully_connected_one_place():
     patches = torch.randn(1, 16, 44)
     backwards = patches.flip(2)

@@ -106,11 +106,19 @@ def scores(rng):
 
 
 def test_scales_are_lines_and_labels_are_dots(scores):
-    ax = plot_scales(scores, measure="lrap")
+    ax = plot_scales(scores, measure="f1_micro_fixed")
     assert [line.get_label() for line in ax.lines] == ["one", "other"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1 s", "5 s", "10 s", "track"]
-    expected = [one.summary["lrap"] for one in scores["one"] if one.pooling == "max"]
-    assert ax.lines[0].get_ydata().tolist() == expected
+    by_pooling = [
+        [
+            one.summary["f1_micro_fixed"]
+            for one in scores["one"]
+            if one.pooling == pooling or one.window_s == 1
+        ]
+        for pooling in ("max", "top3")
+    ]
+    assert by_pooling[0] != by_pooling[1]
+    assert ax.lines[0].get_ydata().tolist() == by_pooling[0]
     seconds = {name: found[0] for name, found in scores.items()}
     ax = plot_labels(seconds, measure="auc")
     assert ax.lines[1].get_xdata()[:2].tolist() == seconds["other"].table["auc"][:2].tolist()

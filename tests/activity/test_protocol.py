@@ -10,7 +10,9 @@ import sys
 import pytest
 
 from mirkit.activity.protocol import artist_split, run_protocol
+from mirkit.data import TrackSet
 from mirkit.errors import DatasetError
+from mirkit.multitrack import MultiTrack
 
 SETTINGS = """
 network = "crnn"
@@ -49,6 +51,20 @@ def test_a_split_by_artist_is_kept_and_checked(make_songs, tmp_path):
     (tmp_path / "split.json").write_text(json.dumps(stored), encoding="utf-8")
     with pytest.raises(DatasetError, match="the split leaks"):
         artist_split([one, other], tmp_path / "split.json")
+
+
+def test_songs_with_bleed_are_left_out_unless_asked_for(tmp_path):
+    songs = tuple(
+        MultiTrack(f"S{k}", f"artist {k}", (), metadata={"has_bleed": k % 3 == 0}) for k in range(12)
+    )
+    dataset = TrackSet("d", "folder", tmp_path, songs)
+
+    def used(name, **options):
+        parts = artist_split([dataset], tmp_path / name, test=0.25, valid=0.25, **options)
+        return sorted(song.id for part in parts.values() for song in part.items)
+
+    assert used("a.json") == sorted(song.id for song in songs if not song.metadata["has_bleed"])
+    assert used("b.json", keep_bleed=True) == sorted(song.id for song in songs)
 
 
 def test_the_protocol_trains_evaluates_and_goes_on_where_it_stopped(make_songs, tiny, tmp_path, monkeypatch):

@@ -127,6 +127,25 @@ def test_validation_songs_that_cannot_tell_are_refused_before_training(dataset, 
         activity.train(tiny, dataset, validation=open_dataset(tmp_path / "data"), folder=tmp_path)
 
 
+@pytest.mark.parametrize("augment", [True, False])
+def test_the_settings_say_whether_training_excerpts_are_augmented(
+    dataset, tiny, augment, tmp_path, monkeypatch
+):
+    made = []
+
+    class Noted(Excerpts):
+        def __init__(self, *arguments, augment, **settings):
+            made.append(augment)
+            super().__init__(*arguments, augment=augment, **settings)
+
+    monkeypatch.setattr("mirkit.activity.training.Excerpts", Noted)
+    training = dataclasses.replace(
+        tiny.training, augment=augment, epoch_size=16, validation_size=32, max_epochs=1
+    )
+    activity.train(tiny.replace(training=training), dataset, validation=dataset, folder=tmp_path)
+    assert sorted(made) == sorted([False, augment])  # never those of validation
+
+
 def test_songs_are_heard_as_they_are_without_augmentation(scenes, tiny, monkeypatch):
     plain = dataclasses.replace(tiny.training, augment=False, solo_epochs=0, solo_share=0.0, guest_share=0.0)
     config = tiny.replace(training=plain)
