@@ -146,7 +146,10 @@ def judge(
     DatasetError
         If no song could be used.
     """
-    work = partial(_hear, model=str(model), preset=preset, from_stems=from_stems, device=device)
+    weights = checkpoint.sha256(checkpoint.find("activity", model))
+    work = partial(
+        _hear, model=str(model), weights=weights, preset=preset, from_stems=from_stems, device=device
+    )
     outcomes = map_all(work, dataset.items, n_jobs=n_jobs, backend=backend, progress=progress)
     failures = [[outcome.item.id, outcome.error] for outcome in outcomes if outcome.error is not None]
     pairs = [outcome.result for outcome in outcomes if outcome.result is not None]
@@ -155,7 +158,7 @@ def judge(
         raise DatasetError(f"no song could be evaluated; {listed or 'the data set is empty'}")
     used = [outcome.item for outcome in outcomes if outcome.error is None]
     references, estimates = zip(*pairs, strict=True)
-    loaded = _loaded(str(model))
+    loaded = _loaded(str(model), weights)
     own = dict(loaded.thresholds) or loaded.config.inference.threshold
     scales = evaluate_scales(
         references,
@@ -166,7 +169,7 @@ def judge(
         thresholds=own if threshold is None else threshold,
     )
     about = {
-        "model": {"name": loaded.name, "sha256": checkpoint.sha256(checkpoint.find("activity", model))},
+        "model": {"name": loaded.name, "sha256": weights},
         "dataset": {"name": dataset.name, "n_songs": len(pairs), "sha256": _fingerprint(used)},
         "preset": preset,
         "rule": rule,
@@ -177,9 +180,9 @@ def judge(
 
 
 def _hear(
-    item: MultiTrack, model: str, preset: Preset, from_stems: bool, device: str
+    item: MultiTrack, model: str, weights: str, preset: Preset, from_stems: bool, device: str
 ) -> tuple[ActivityAnnotation, ActivityAnnotation]:
-    loaded = _loaded(model)
+    loaded = _loaded(model, weights)
     reference = item.activity(Taxonomy.load(loaded.config.taxonomy), preset)
     return reference, predict(loaded, item.mix(from_stems=from_stems), device=device)
 
@@ -190,7 +193,7 @@ def _fingerprint(items: Sequence[MultiTrack]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _loaded(name_or_folder: str) -> Model:
+def _loaded(name_or_folder: str, weights: str) -> Model:  # noqa: ARG001  # a folder may be trained anew
     return load(name_or_folder)
 
 

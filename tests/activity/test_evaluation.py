@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shutil
 
 import pytest
 
 from mirkit import Taxonomy, activity
 from mirkit.activity.evaluation import Evaluation, judge, tabulate, to_markdown
+from mirkit.checkpoint import Checkpoint
 from mirkit.errors import DatasetError, ParameterError
 
 
@@ -41,6 +43,16 @@ def test_judging_hears_each_song_and_compares_it_with_its_stems(songs, model):
     assert found.scales[0].to_json() == scores.to_json()
     fixed = judge(model, songs, threshold=0.5, windows_s=(1.0,)).scales[0]
     assert fixed.summary["f1_macro"] == fixed.summary["f1_macro_fixed"]
+
+
+def test_a_model_that_was_trained_anew_is_loaded_anew(songs, model, tmp_path):
+    copy = shutil.copytree(model, tmp_path / "m")
+    first = judge(copy, songs, windows_s=(1.0,))
+    stored = Checkpoint.load(copy)
+    changed = {name: -array if name == "head.weight" else array for name, array in stored.arrays.items()}
+    dataclasses.replace(stored, arrays=changed).save(copy)
+    second = judge(copy, songs, windows_s=(1.0,))
+    assert first.scales[0].summary["auc_macro"] != second.scales[0].summary["auc_macro"]
 
 
 def test_songs_that_cannot_be_read_are_named(make_songs, model, tmp_path):
