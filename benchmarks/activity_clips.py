@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mirkit import Taxonomy, activity, read
-from mirkit.activity.metrics import label_ranking_average_precision, per_label
+from mirkit.activity.measures import label_ranking_average_precision, per_label
 
 
 def main() -> None:

@@ -92,7 +92,9 @@ def fit(
     float
         Best value of the monitored quantity.
     """
+    import contextlib
     import logging
+    import sys
     import warnings
 
     import torch
@@ -125,7 +127,11 @@ def fit(
     )
     last = folder / "last.ckpt"
     state_path = last if resume and last.is_file() else None
-    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
+    with (
+        warnings.catch_warnings(),
+        threadpool_limits(limits=1, user_api="blas"),
+        contextlib.redirect_stdout(sys.stderr),  # its bar would land among a command's results
+    ):
         # NumPy's BLAS threads would fight with torch's over the cores, at ten times the cost of the
         # small products that features need.
         warnings.filterwarnings("ignore", module="lightning")

@@ -121,6 +121,7 @@ def test_pooling_rules():
     source = activity([[0.1, 0.9, 0.2, 0.6, 0.7]], hop_s=0.5)
     assert source.pool(1.0, "max").values[0] == pytest.approx([0.9, 0.6, 0.7])
     assert source.pool(1.0, "mean").values[0] == pytest.approx([0.5, 0.4, 0.7])
+    assert source.pool(math.inf, "top3").values[0] == pytest.approx([np.sort(source.values[0])[-3:].mean()])
     assert source.pool(1.0, "centre").values[0] == pytest.approx([0.9, 0.6, 0.7])
     assert source.pool(1.0, "fraction").values[0] == pytest.approx([0.5, 0.5, 1.0])
     assert source.pool(math.inf, "max").values[0] == pytest.approx([0.9])

@@ -43,7 +43,15 @@ def sound(path, seconds=3.0, rate=16000):
     return path
 
 
-FILES = ["activity.csv", "activity.json", "intervals.csv", "labels.txt", "run.json", "timeline.png"]
+FILES = [
+    "activity.csv",
+    "activity.json",
+    "intervals.csv",
+    "labels.txt",
+    "run.json",
+    "sourceid.lab",
+    "timeline.png",
+]
 
 
 def test_predict_writes_every_form_of_the_result(tmp_path):
@@ -59,6 +67,7 @@ def test_predict_writes_every_form_of_the_result(tmp_path):
     for table in (
         formats.read_intervals_csv(folder / "intervals.csv"),
         formats.read_audacity(folder / "labels.txt"),
+        formats.read_source_id(folder / "sourceid.lab"),
     ):
         assert table.times_s.max(initial=0.0) <= 3.4 + 1e-6
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -147,15 +156,53 @@ def test_train_predict_evaluate_plot(tmp_path):
         tmp_path / "out",
         "--no-figure",
     )
-    table = run("activity", "evaluate", data, "--model", model, "-o", tmp_path / "scores.json").stdout
+    scores = tmp_path / "scores.json"
+    table = run("activity", "evaluate", data, "--model", model, "-o", scores).stdout
     assert "drum set" in table
-    scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
-    assert scores["summary"]["n_clips"] == 6
-    assert scores["labels"]["violin"]["auc"] is None
+    assert "no positives, so without AUC, AP and F1: acoustic guitar" in table
+    content = json.loads(scores.read_text(encoding="utf-8"))
+    assert [scale["window_s"] for scale in content["scales"][::3]] == [1.0, 5.0, 10.0, None]
+    assert content["scales"][0]["summary"]["n_clips"] == 6
+    assert content["scales"][0]["labels"]["violin"]["auc"] is None
+    printed = run("activity", "evaluate", data, "--model", model, "--window", "track", "--json").stdout
+    assert [scale["pooling"] for scale in json.loads(printed)["scales"]] == ["max", "mean", "top3"]
+    run("activity", "plot", scores, "-o", tmp_path / "confusion.pdf")
+    assert (tmp_path / "confusion.pdf").read_bytes().startswith(b"%PDF")
+    run("activity", "plot", scores, "--window", "3", "-o", tmp_path / "none.pdf", code=1)
+    run("activity", "plot", tmp_path / "out" / "piano", "--confusion", "-o", tmp_path / "none.pdf", code=2)
+    comparison = tmp_path / "comparison"
+    result = run("activity", "compare", scores, model, "--dataset", data, "-o", comparison)
+    assert result.stderr == ""
+    assert (comparison / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    assert (comparison / "comparison.md").read_text(encoding="utf-8") in result.stdout
+    rows = (comparison / "comparison.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 2 * 10
+    mine, theirs = rows[1].split(",", 1), rows[11].split(",", 1)
+    assert mine[0] != theirs[0]  # the same model twice: named by where each came from
+    assert mine[1] == theirs[1]
+    other = run(
+        "activity", "compare", scores, model, "--dataset", data, "--rule", "any", "-o", tmp_path / "c2"
+    )
+    assert "note: not the same rule" in other.stderr
+    run("activity", "compare", "nothing", "-o", tmp_path / "c3", code=2)
     figure = tmp_path / "timeline.svg"
     run("activity", "plot", tmp_path / "out" / "piano", "-o", figure)
     assert figure.read_text(encoding="utf-8").lstrip().startswith("<?xml")
     run("activity", "plot", tmp_path / "out" / "piano", "-o", tmp_path / "x.gif", code=2)
+
+
+def test_stretches_are_decided_as_asked_and_written_as_jams(tmp_path):
+    jams = pytest.importorskip("jams")
+    song = sound(tmp_path / "a.wav", 5.0)
+    options = ["--threshold", 0.0, "--min-duration", 2.0, "--release", 1.0, "--jams", "--no-figure"]
+    run("activity", "predict", song, "-o", tmp_path / "out", *options)
+    found = formats.read_jams(tmp_path / "out" / "a" / "intervals.jams")
+    assert found.times_s.tolist() == [[0.0, 5.0]] * 18
+    assert jams.load(str(tmp_path / "out" / "a" / "intervals.jams")).file_metadata.duration == 5.0
+    record = json.loads((tmp_path / "out" / "a" / "run.json").read_text(encoding="utf-8"))
+    assert record["arguments"]["min_duration_s"] == 2.0
+    run("activity", "predict", song, "-o", tmp_path / "none", "--min-duration", 9.0, "--no-figure")
+    assert len(formats.read_intervals_csv(tmp_path / "none" / "a" / "intervals.csv")) == 0
 
 
 def test_the_demo_runs_on_the_bundled_recordings(tmp_path):

@@ -1,9 +1,12 @@
 from .config import Config as Config
+from .confusion import Confusion as Confusion
+from .inference import decide as decide
 from .inference import load as load
 from .inference import predict as predict
 from .inference import stream as stream
 from .metrics import Scores as Scores
 from .metrics import evaluate as evaluate
+from .metrics import evaluate_scales as evaluate_scales
 from .model import Model as Model
 from .plots import plot as plot
 from .training import train as train

@@ -13,7 +13,15 @@ from typing import Any, Literal
 from mirkit import _config
 from mirkit.errors import ParameterError
 
-__all__ = ["CNNConfig", "Config", "FeatureConfig", "InferenceConfig", "TrainingConfig"]
+__all__ = [
+    "CNNConfig",
+    "CRNNConfig",
+    "Config",
+    "FCConfig",
+    "FeatureConfig",
+    "InferenceConfig",
+    "TrainingConfig",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,14 @@ class FeatureConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FCConfig:
+    """Fully connected layers on the whole patch."""
+
+    hidden: tuple[int, ...] = (256, 256, 128)
+    dropout: float = 0.4
+
+
+@dataclass(frozen=True, slots=True)
 class CNNConfig:
     """Convolutions with pooling, then mean and maximum over time."""
 
@@ -48,11 +64,24 @@ class CNNConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CRNNConfig:
+    """Convolutions that keep time after ``n_time_pools`` blocks, then a recurrent layer both ways."""
+
+    channels: tuple[int, ...] = (24, 48, 96, 128)
+    n_time_pools: int = 2
+    hidden: int = 64
+    dropout: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Excerpts, optimiser and stopping."""
+    """Excerpts, optimiser and stopping; ``augment = false`` hears the songs as they are."""
 
     preset: Literal["level", "medleydb"] = "level"
+    augment: bool = True
     min_active_s: float = 0.25
+    audible_db: float = -30.0
+    inaudible_db: float = -50.0
     solo_epochs: int = 3
     solo_share: float = 0.25
     guest_share: float = 0.3
@@ -85,11 +114,11 @@ class Config:
 
     Parameters
     ----------
-    network : {"cnn"}
-        Architecture.
+    network : {"fc", "cnn", "crnn"}
+        Architecture; the settings of the other two are not used.
     taxonomy : str
         Classes, see `Taxonomy.load`.
-    features, cnn, training, inference
+    features, fc, cnn, crnn, training, inference
         Settings of each part.
 
     Examples
@@ -99,10 +128,12 @@ class Config:
     (64, True)
     """
 
-    network: Literal["cnn"] = "cnn"
+    network: Literal["fc", "cnn", "crnn"] = "cnn"
     taxonomy: str = "instruments18"
     features: FeatureConfig = field(default_factory=FeatureConfig)
+    fc: FCConfig = field(default_factory=FCConfig)
     cnn: CNNConfig = field(default_factory=CNNConfig)
+    crnn: CRNNConfig = field(default_factory=CRNNConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     inference: InferenceConfig = field(default_factory=InferenceConfig)
 

@@ -23,9 +23,6 @@ __all__ = ["Excerpts", "Scene", "prepare"]
 SILENT_SHARE = 0.02
 """Excerpts of nothing but noise, so that the network learns what no instrument looks like."""
 
-AUDIBLE_DB, INAUDIBLE_DB = -30.0, -50.0
-"""A stem this far below the excerpt is unknown, and further below absent, whatever its label says."""
-
 Key = tuple[int, int]
 """(epoch, index)"""
 
@@ -231,6 +228,12 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray]]):
     def _label(
         self, parts: Sequence[tuple[Scene, int, int]], sounds: Sequence[np.ndarray], mix: np.ndarray
     ) -> np.ndarray:
+        """Return 1, 0 or NaN for each class.
+
+        A class is unknown where its stem sounds for less than ``min_active_s``, lies more than
+        ``audible_db`` below the excerpt, or may be of several classes; further down it is absent.
+        """
+        training = self._config.training
         labels = np.zeros(self._n_labels, dtype=np.float32)
         mix_db = _level_db(mix)
         sure: set[int] = set()
@@ -241,13 +244,10 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray]]):
             active_s = scene.active[stem, first : first + n_frames].sum() * scene.hop_s
             below_db = _level_db(sound) - mix_db
             known = scene.known[stem]
-            if active_s == 0 or below_db < INAUDIBLE_DB:
+            if active_s == 0 or below_db < training.inaudible_db:
                 continue
-            if (
-                known is not None
-                and active_s >= self._config.training.min_active_s
-                and below_db >= AUDIBLE_DB
-            ):
+            clear = active_s >= training.min_active_s and below_db >= training.audible_db
+            if known is not None and clear:
                 sure.add(known)
             else:
                 perhaps.update(scene.possible[stem])

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from mirkit import checkpoint
 from mirkit._typing import Signal
 from mirkit.activity import features
 from mirkit.activity.config import FeatureConfig
-from mirkit.activity.model import Model
-from mirkit.annotation import ActivityAnnotation
+from mirkit.activity.model import Model, fused
+from mirkit.annotation import ActivityAnnotation, Intervals
 from mirkit.audio import Audio
 from mirkit.dsp import FrameGrid
 from mirkit.errors import ParameterError
 from mirkit.parallel import Progress
 
-__all__ = ["load", "predict", "stream"]
+__all__ = ["decide", "load", "predict", "stream"]
 
-BATCH_SIZE = 64
-"""Windows at a time; bounds memory whatever the length of the sound."""
+BATCH_SIZE = 32
+"""Windows at a time; bounds memory whatever the length of the sound, and keeps to the processor's caches."""
 
 
 def load(name_or_folder: str | os.PathLike[str] = "default") -> Model:
@@ -130,19 +131,80 @@ def stream(
     starts: list[int] = []
     outputs: list[np.ndarray] = []
     n_samples = 0
-    for positions, windows, n_samples in _windows(blocks, settings, stride):
-        if positions:
-            outputs.append(_probabilities(network, features.patches(windows, settings), where))
-            starts += positions
-        if progress is not None:
-            total_s = max(duration_s or 0.0, n_samples / settings.sample_rate)
-            progress(round(n_samples / settings.sample_rate), round(total_s))
+    # The products of the features are small: NumPy's BLAS threads would wait for one another and keep
+    # torch's from the cores, which more than doubles the time.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for positions, windows, n_samples in _windows(blocks, settings, stride):
+            if positions:
+                outputs.append(_probabilities(network, features.patches(windows, settings), where))
+                starts += positions
+            if progress is not None:
+                total_s = max(duration_s or 0.0, n_samples / settings.sample_rate)
+                progress(round(n_samples / settings.sample_rate), round(total_s))
     if n_samples == 0:
         raise ParameterError("the sound has no samples; give at least a fraction of a second")
     probabilities = np.concatenate(outputs, axis=1)  # (n_labels, n_windows)
     windows_s = np.array(starts) / settings.sample_rate
     duration_s = n_samples / settings.sample_rate
     return _overlap_average(model.labels, probabilities, windows_s, settings.window_s, hop_s, duration_s)
+
+
+def decide(
+    model: Model,
+    result: ActivityAnnotation,
+    *,
+    threshold: float | Mapping[str, float] | None = None,
+    release: float | None = None,
+    min_duration_s: float | None = None,
+    end_s: float | None = None,
+) -> Intervals:
+    """Return when each instrument plays, decided as the model's settings say.
+
+    Parameters
+    ----------
+    model : Model
+        Its thresholds, one for each class, were tuned on validation data and are kept with the weights.
+    result : ActivityAnnotation
+        From `predict` or `stream`.
+    threshold : float or mapping of str to float, optional
+        Used instead of the model's thresholds.
+    release : float, optional
+        In (0, 1]: a stretch begins at the threshold and lasts while values stay at or above this part
+        of it.
+    min_duration_s : float, optional
+        Shorter stretches are left out, seconds.
+    end_s : float, optional
+        Where the sound ends, which the last frame may overlap, seconds.
+
+    Returns
+    -------
+    Intervals
+        In order of time; scores are mean probabilities.
+
+    Raises
+    ------
+    ParameterError
+        If ``release`` is out of its range or a class has no threshold.
+
+    Examples
+    --------
+    >>> model = load()
+    >>> silence = Audio(np.zeros((1, 44100 * 3), np.float32), 44100)
+    >>> len(decide(model, predict(model, silence), threshold=0.99, end_s=3.0))
+    0
+    """
+    settings = model.config.inference
+    release = settings.release if release is None else release
+    if not 0 < release <= 1:
+        raise ParameterError(f"release must lie in (0, 1], got {release}; 1 means no hysteresis")
+    if threshold is None:
+        threshold = dict(model.thresholds) or settings.threshold
+    return result.intervals(
+        threshold,
+        release=release,
+        min_duration_s=settings.min_duration_s if min_duration_s is None else min_duration_s,
+        end_s=end_s,
+    )
 
 
 def _windows(
@@ -208,6 +270,6 @@ def _on_device(model: Model, device: str) -> tuple[torch.nn.Module, torch.device
         raise ParameterError(f"device {device!r} is not available here; use 'cpu' or 'auto'")
     try:
         where = torch.device(device)
-        return model.network.eval().to(where), where
+        return fused(model.network).to(where), where
     except RuntimeError as error:
         raise ParameterError(f"device {device!r} cannot be used ({error}); use 'cpu' or 'auto'") from error

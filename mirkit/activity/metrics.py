@@ -1,31 +1,35 @@
-"""Measures of multi-label activity: functions of arrays, and `evaluate` over annotations.
-
-Clips are columns: ``reference`` is ``(n_labels, n_clips)`` with 1, 0 or NaN (unknown, masked), ``estimate``
-holds scores of the same shape.
-"""
+"""How well estimated activity agrees with the truth, on the time scales from a second to a track."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from mirkit._typing import LabelFrames
-from mirkit.annotation import ActivityAnnotation, Pooling
+from mirkit.activity.confusion import Confusion, confuse
+from mirkit.activity.measures import FIXED, decisions, label_ranking_average_precision, per_label
+from mirkit.annotation import ACTIVE, ActivityAnnotation, Pooling
 from mirkit.errors import ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Scores", "best_thresholds", "evaluate", "label_ranking_average_precision", "per_label"]
+__all__ = ["SCALES_S", "ClipRule", "Scores", "evaluate", "evaluate_scales"]
+
+ClipRule = Literal["fraction", "any", "mean", "centre"]
+"""When an instrument counts as active in a second of the truth; see `evaluate`."""
+
+SCALES_S = (1.0, 5.0, 10.0, math.inf)
+"""The time scales of the paper: seconds, and the whole track."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Measures for each label and over all.
+    """Measures for each label and over all, on one time scale.
 
     Parameters
     ----------
@@ -35,21 +39,70 @@ class Scores:
         Measure to its value for each label; NaN where it is not defined.
     summary : mapping of str to float
         Measures over all labels.
+    confusion : Confusion
+        What was missed when another label was falsely found.
+    window_s : float
+        Length of a clip in seconds; infinite for whole tracks.
+    pooling : str
+        How the estimates of a clip's seconds became one.
     """
 
     labels: tuple[str, ...]
     table: Mapping[str, np.ndarray]
     summary: Mapping[str, float]
+    confusion: Confusion
+    window_s: float = 1.0
+    pooling: Pooling = "max"
+
+    @property
+    def scale(self) -> str:
+        """Time scale in words: ``1 s`` or ``track``."""
+        return f"{self.window_s:g} s" if math.isfinite(self.window_s) else "track"
+
+    def undefined(self) -> dict[str, tuple[str, ...]]:
+        """Return the labels without AUC, average precision and F1, by the reason for it.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            ``no positives`` and ``no negatives`` to labels; a label may be in both.
+        """
+        rows = {"no positives": self.table["n_positive"], "no negatives": self.table["n_negative"]}
+        return {
+            reason: tuple(label for label, count in zip(self.labels, counts, strict=True) if count == 0)
+            for reason, counts in rows.items()
+        }
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for strict JSON; what is not defined is None."""
+        """Return plain values for strict JSON; what is not defined is None, and so is an endless window."""
         return {
+            "window_s": _finite(self.window_s),
+            "pooling": self.pooling,
             "summary": {name: _finite(value) for name, value in self.summary.items()},
             "labels": {
                 label: {name: _finite(column[row]) for name, column in self.table.items()}
                 for row, label in enumerate(self.labels)
             },
+            "undefined": {reason: list(labels) for reason, labels in self.undefined().items()},
+            "confusion": self.confusion.to_json(),
         }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Scores:
+        """Return what `to_json` gave; `ParameterError` if a part is missing."""
+        try:
+            rows = content["labels"]
+            names = list(next(iter(rows.values()))) if rows else []
+            return cls(
+                tuple(rows),
+                {name: np.array([_number(row[name]) for row in rows.values()]) for name in names},
+                {name: _number(value) for name, value in content["summary"].items()},
+                Confusion.from_json(content["confusion"]),
+                math.inf if content["window_s"] is None else float(content["window_s"]),
+                content["pooling"],
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ParameterError(f"not scores in mirkit's JSON: {error!r}") from error
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a DataFrame, one row for each label."""
@@ -64,6 +117,7 @@ def evaluate(
     *,
     window_s: float = 1.0,
     pooling: Pooling = "max",
+    rule: ClipRule = "fraction",
     min_active: float = 0.25,
     thresholds: Mapping[str, float] | float = 0.5,
 ) -> Scores:
@@ -74,158 +128,170 @@ def evaluate(
     references : sequence of ActivityAnnotation
         Truth of each song; unknown values are masked.
     estimates : sequence of ActivityAnnotation
-        Probabilities of the same songs, with the same labels.
+        Probabilities of the same songs, with the same labels, at least one a second.
     window_s : float
-        Time scale: both are pooled to windows of so many seconds.
-    pooling : {"max", "mean", "centre", "fraction"}
-        How estimates of several frames become one.
+        Time scale, 1 s or more: truth is decided second by second, then both are pooled to windows of so
+        many seconds, the truth by its maximum. The last window of a song may be shorter.
+    pooling : {"max", "mean", "top3", "centre", "fraction"}
+        How estimates of several seconds become one; the paper takes the maximum.
+    rule : {"fraction", "any", "mean", "centre"}
+        When an instrument is active in a second: active frames make up ``min_active`` of it; any frame
+        is active; the mean, or the middle frame, reaches 0.5.
     min_active : float
-        Part of a second for which an instrument must sound to count as active in it; longer windows
-        take the maximum over their seconds.
+        For the rule ``fraction``.
     thresholds : float or mapping of str to float
-        For the measures of decisions (F1).
+        For the measures of decisions; those with ``_fixed`` in their names are at 0.5 whatever is given.
 
     Returns
     -------
     Scores
-        For each label: AUC, average precision, F1, number of positive and negative clips. Labels
-        without positives or without negatives have no AUC and are counted as ``n_undefined``.
+        Labels without positives or without negatives have no AUC, average precision or F1 and take no
+        part in the means; they stay in the table with their counts, and `Scores.undefined` names them.
 
     Raises
     ------
     ParameterError
-        If the sequences do not match.
+        If the sequences do not match, or the annotations of a song do not.
+
+    Examples
+    --------
+    >>> from mirkit import FrameGrid
+    >>> truth = ActivityAnnotation(FrameGrid(0.0, 0.5, 4), ("flute",), [[1, 1, 0, 0]])
+    >>> estimate = ActivityAnnotation(FrameGrid(0.0, 1.0, 2), ("flute",), [[0.8, 0.3]])
+    >>> evaluate([truth], [estimate]).summary["auc_macro"]
+    1.0
+    """
+    return evaluate_scales(
+        references,
+        estimates,
+        windows_s=(window_s,),
+        poolings=(pooling,),
+        rule=rule,
+        min_active=min_active,
+        thresholds=thresholds,
+    )[0]
+
+
+def evaluate_scales(
+    references: Sequence[ActivityAnnotation],
+    estimates: Sequence[ActivityAnnotation],
+    *,
+    windows_s: Sequence[float] = SCALES_S,
+    poolings: Sequence[Pooling] = ("max", "mean", "top3"),
+    rule: ClipRule = "fraction",
+    min_active: float = 0.25,
+    thresholds: Mapping[str, float] | float = 0.5,
+) -> tuple[Scores, ...]:
+    """Return what `evaluate` does on several time scales and with several kinds of pooling.
+
+    Parameters
+    ----------
+    references, estimates : sequence of ActivityAnnotation
+        As for `evaluate`.
+    windows_s : sequence of float
+        Time scales, seconds; ``math.inf`` for whole tracks.
+    poolings : sequence of str
+        Each is applied to every scale above 1 s; at 1 s they are the same.
+    rule, min_active, thresholds
+        As for `evaluate`.
+
+    Returns
+    -------
+    tuple of Scores
+        In the order of the windows, then of the poolings.
+
+    Raises
+    ------
+    ParameterError
+        As for `evaluate`.
     """
     if len(references) != len(estimates) or not references:
         raise ParameterError(
             f"references and estimates must match, got {len(references)} and {len(estimates)}"
         )
+    if wrong := [window_s for window_s in windows_s if not window_s >= 1.0]:
+        raise ParameterError(f"windows must be 1 s or longer, got {wrong}; truth is decided by the second")
+    seconds = [_seconds(r, e, rule, min_active) for r, e in zip(references, estimates, strict=True)]
     labels = estimates[0].labels
-    pairs = [_clips(r, e, window_s, pooling, min_active) for r, e in zip(references, estimates, strict=True)]
-    reference = np.concatenate([pair[0] for pair in pairs], axis=1)
-    estimate = np.concatenate([pair[1] for pair in pairs], axis=1)
-    limits = np.array(
-        [thresholds[label] if isinstance(thresholds, Mapping) else thresholds for label in labels]
-    )
-    table = per_label(reference, estimate, limits)
-    defined = ~np.isnan(table["auc"])
-    summary = {
-        "auc_macro": float(np.mean(table["auc"][defined])) if defined.any() else math.nan,
-        "ap_macro": float(np.mean(table["ap"][defined])) if defined.any() else math.nan,
-        "f1_macro": float(np.mean(table["f1"][defined])) if defined.any() else math.nan,
-        "lrap": label_ranking_average_precision(reference, estimate),
-        "n_clips": float(reference.shape[1]),
-        "n_undefined": float((~defined).sum()),
-    }
-    return Scores(labels, table, summary)
+    limits = np.array([thresholds[k] if isinstance(thresholds, Mapping) else thresholds for k in labels])
+    found = []
+    for window_s in windows_s:
+        truth = np.concatenate([_pooled(pair[0], window_s, "max") for pair in seconds], axis=1)
+        n_partial = sum(math.isfinite(window_s) and pair[0].grid.n_frames % window_s > 0 for pair in seconds)
+        for pooling in poolings if window_s > 1.0 else poolings[:1]:
+            score = np.concatenate([_pooled(pair[1], window_s, pooling) for pair in seconds], axis=1)
+            table = per_label(truth, score, limits)
+            summary = {**_summary(truth, score, limits, table), "n_partial": float(n_partial)}
+            found.append(
+                Scores(labels, table, summary, confuse(truth, score, limits, labels), window_s, pooling)
+            )
+    return tuple(found)
 
 
-def _clips(
-    reference: ActivityAnnotation,
-    estimate: ActivityAnnotation,
-    window_s: float,
-    pooling: Pooling,
-    min_active: float,
-) -> tuple[LabelFrames, LabelFrames]:
+def _seconds(
+    reference: ActivityAnnotation, estimate: ActivityAnnotation, rule: ClipRule, min_active: float
+) -> tuple[ActivityAnnotation, ActivityAnnotation]:
+    """Return truth (1, 0, NaN) and estimate of each second that both know of."""
     if reference.labels != estimate.labels:
         raise ParameterError(
             f"labels differ: {reference.labels} and {estimate.labels}; merge the reference first"
         )
-    share = reference.pool(1.0, "fraction")
-    truth = share.binarize(min_active)
-    scores = estimate
-    if window_s > 1.0:
-        truth, scores = truth.pool(window_s, "max"), scores.pool(window_s, pooling)
-    # Truth and estimate of one song may differ by a last partial window.
-    n = min(truth.grid.n_frames, scores.grid.n_frames)
-    return truth.values[:, :n], scores.values[:, :n]
+    if abs(reference.grid.start_s - estimate.grid.start_s) > 1e-3:
+        raise ParameterError(
+            f"reference starts at {reference.grid.start_s} s and estimate at {estimate.grid.start_s} s; "
+            "align one to the other's grid first"
+        )
+    if max(reference.grid.hop_s, estimate.grid.hop_s) > 1.0 + 1e-9:
+        raise ParameterError(
+            f"reference and estimate must have a value for each second at least, got one every "
+            f"{reference.grid.hop_s:g} and {estimate.grid.hop_s:g} s"
+        )
+    how: Pooling = "max" if rule == "any" else rule
+    truth = reference.pool(1.0, how).binarize(min_active if rule == "fraction" else ACTIVE)
+    score = estimate.pool(1.0, "mean")
+    n = min(truth.grid.n_frames, score.grid.n_frames)  # they may differ by a last partial second
+    return _first(truth, n), _first(score, n)
 
 
-def per_label(reference: LabelFrames, estimate: LabelFrames, thresholds: np.ndarray) -> dict[str, np.ndarray]:
-    """Return AUC, average precision, F1 and the numbers of positives and negatives for each label.
+def _first(activity: ActivityAnnotation, n_frames: int) -> ActivityAnnotation:
+    grid = replace(activity.grid, n_frames=n_frames)
+    return ActivityAnnotation(grid, activity.labels, activity.values[:, :n_frames])
 
-    Parameters
-    ----------
-    reference, estimate : ndarray of shape (n_labels, n_clips)
-        Truth (1, 0, NaN) and scores.
-    thresholds : ndarray of shape (n_labels,)
-        Decision threshold of each label.
 
-    Returns
-    -------
-    dict of str to ndarray of shape (n_labels,)
-        ``auc``, ``ap``, ``f1``, ``n_positive``, ``n_negative``.
-    """
-    from sklearn import metrics
+def _pooled(activity: ActivityAnnotation, window_s: float, how: Pooling) -> LabelFrames:
+    return activity.pool(window_s, how).values if window_s > 1.0 else activity.values
 
-    n_positive = (reference == 1).sum(axis=1)
-    n_negative = (reference == 0).sum(axis=1)
-    defined = (n_positive > 0) & (n_negative > 0)
-    estimate = np.nan_to_num(estimate, nan=0.0)
 
-    def column(measure: Callable[[np.ndarray, np.ndarray, float], float]) -> np.ndarray:
-        values = np.full(len(reference), np.nan)
-        for row in np.flatnonzero(defined):
-            known = ~np.isnan(reference[row])
-            values[row] = measure(reference[row, known], estimate[row, known], float(thresholds[row]))
-        return values
+def _summary(
+    reference: LabelFrames, estimate: LabelFrames, limits: np.ndarray, table: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    defined = ~np.isnan(table["auc"])
 
+    def over_labels(name: str) -> float:
+        return float(np.mean(table[name][defined])) if defined.any() else math.nan
+
+    tuned, fixed = decisions(reference, estimate, limits), decisions(reference, estimate, FIXED)
     return {
-        "auc": column(lambda truth, score, _: metrics.roc_auc_score(truth, score)),
-        "ap": column(lambda truth, score, _: metrics.average_precision_score(truth, score)),
-        "f1": column(lambda truth, score, limit: metrics.f1_score(truth, score >= limit, zero_division=0.0)),
-        "n_positive": n_positive,
-        "n_negative": n_negative,
+        "auc_macro": over_labels("auc"),
+        "ap_macro": over_labels("ap"),
+        "lrap": label_ranking_average_precision(reference, estimate),
+        "lrap_nonempty": label_ranking_average_precision(reference, estimate, over="nonempty clips"),
+        "lrap_label_weighted": label_ranking_average_precision(reference, estimate, over="labels"),
+        "f1_macro": over_labels("f1"),
+        "f1_micro": tuned["f1_micro"],
+        "exact_match": tuned["exact_match"],
+        "f1_macro_fixed": over_labels("f1_fixed"),
+        "f1_micro_fixed": fixed["f1_micro"],
+        "exact_match_fixed": fixed["exact_match"],
+        "n_clips": float(reference.shape[1]),
+        "n_empty": float((~(reference == 1).any(axis=0)).sum()),
+        "n_undefined": float((~defined).sum()),
     }
-
-
-def label_ranking_average_precision(reference: LabelFrames, estimate: LabelFrames) -> float:
-    """Return the label ranking average precision, equal to scikit-learn's.
-
-    For each clip and each of its true labels, the share of true labels among all labels that score at
-    least as high; the mean over true labels, then over clips. Clips without true labels count 1, as in
-    scikit-learn. Unknown labels of a clip are left out of its ranking.
-
-    Parameters
-    ----------
-    reference, estimate : ndarray of shape (n_labels, n_clips)
-        Truth (1, 0, NaN) and scores.
-
-    Returns
-    -------
-    float
-        In (0, 1]; NaN without clips.
-
-    Examples
-    --------
-    >>> label_ranking_average_precision(np.array([[1], [0], [0]]), np.array([[0.5], [0.9], [0.1]]))
-    0.5
-    """
-    clips = []
-    for truth, score in zip(reference.T, estimate.T, strict=True):
-        known = ~np.isnan(truth)
-        true, score = truth[known] == 1, score[known]
-        if not true.any() or true.all():
-            clips.append(1.0)
-            continue
-        above = score[np.newaxis, :] >= score[true][:, np.newaxis]  # (n_true, n_known)
-        clips.append(float(((above & true).sum(axis=1) / above.sum(axis=1)).mean()))
-    return float(np.mean(clips)) if clips else math.nan
-
-
-def best_thresholds(reference: LabelFrames, estimate: LabelFrames, *, default: float = 0.5) -> np.ndarray:
-    """Return for each label the threshold with the highest F1; the default where none is defined."""
-    from sklearn import metrics
-
-    thresholds = np.full(len(reference), default)
-    for row, (truth, score) in enumerate(zip(reference, estimate, strict=True)):
-        known = ~np.isnan(truth)
-        if (truth[known] == 1).any() and (truth[known] == 0).any():
-            precision, recall, limits = metrics.precision_recall_curve(truth[known], score[known])
-            f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-            thresholds[row] = limits[int(np.argmax(f1[:-1]))]
-    return np.asarray(np.clip(thresholds, 0.02, 0.98))
 
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from mirkit.activity.config import CNNConfig, Config
+from mirkit.activity.config import CNNConfig, Config, CRNNConfig, FCConfig, FeatureConfig
 from mirkit.checkpoint import Checkpoint
-from mirkit.errors import CheckpointError
+from mirkit.errors import CheckpointError, ParameterError
 
-__all__ = ["CNN", "Model", "build"]
+__all__ = ["CNN", "CRNN", "FC", "Model", "build", "fused"]
+
+
+class FC(nn.Module):
+    """Fully connected network: layers of linear map, batch normalisation, ReLU and dropout.
+
+    Parameters
+    ----------
+    config : FCConfig
+        Units of the hidden layers.
+    features : FeatureConfig
+        Size of the patches, all of whose values are inputs.
+    n_labels : int
+        Outputs.
+
+    Examples
+    --------
+    >>> FC(FCConfig(), FeatureConfig(), 18)(torch.zeros(2, 96, 44)).shape
+    torch.Size([2, 18])
+    """
+
+    def __init__(self, config: FCConfig, features: FeatureConfig, n_labels: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        n_in = features.n_mels * features.n_frames
+        for n_out in config.hidden:
+            layers += [
+                nn.Linear(n_in, n_out, bias=False),
+                nn.BatchNorm1d(n_out),
+                nn.ReLU(inplace=True),
+                nn.Dropout(config.dropout),
+            ]
+            n_in = n_out
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(n_in, n_labels)
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return logits ``(batch, n_labels)`` of patches ``(batch, n_mels, n_frames)``."""
+        return torch.as_tensor(self.head(self.layers(patches.flatten(start_dim=1))))
 
 
 class CNN(nn.Module):
@@ -35,46 +77,146 @@ class CNN(nn.Module):
 
     def __init__(self, config: CNNConfig, n_labels: int) -> None:
         super().__init__()
-        blocks: list[nn.Module] = []
-        n_in = 1
-        for n_out in config.channels:
-            blocks += [
-                nn.Conv2d(n_in, n_out, kernel_size=3, padding=1, bias=False),
-                nn.BatchNorm2d(n_out),
-                nn.ReLU(inplace=True),
-                nn.MaxPool2d(2),
-            ]
-            n_in = n_out
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = _blocks(config.channels, n_time_pools=len(config.channels))
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(4 * n_in, n_labels)
+        self.head = nn.Linear(4 * config.channels[-1], n_labels)
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """Return logits.
-
-        Parameters
-        ----------
-        patches : Tensor of shape (batch, n_mels, n_frames)
-            Standardised log-mel patches.
-
-        Returns
-        -------
-        Tensor of shape (batch, n_labels)
-        """
+        """Return logits ``(batch, n_labels)`` of patches ``(batch, n_mels, n_frames)``."""
         x = self.blocks(patches.unsqueeze(1))  # (batch, channels, mels / 2^n, frames / 2^n)
         # Timbre sits in where energy lies along frequency as well as in the local patterns: two
         # summaries of frequency (mean, max), each summarised over time in two ways.
-        x = torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1)  # (batch, 2 channels, time)
-        x = torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1)  # (batch, 4 channels)
+        x = _mean_and_max(_mean_and_max(x, dim=2), dim=2)  # (batch, 4 channels)
         return torch.as_tensor(self.head(self.dropout(x)))
 
 
-_NETWORKS = {"cnn": lambda config, n_labels: CNN(config.cnn, n_labels)}
+class CRNN(nn.Module):
+    """Convolutional-recurrent network: the blocks of a `CNN` that keep time, then a GRU both ways.
+
+    Parameters
+    ----------
+    config : CRNNConfig
+        Channels of the blocks, how many of them halve time, and units of the GRU in each direction.
+    n_labels : int
+        Outputs.
+
+    Examples
+    --------
+    >>> CRNN(CRNNConfig(), 18)(torch.zeros(2, 96, 44)).shape
+    torch.Size([2, 18])
+    """
+
+    def __init__(self, config: CRNNConfig, n_labels: int) -> None:
+        super().__init__()
+        self.blocks = _blocks(config.channels, n_time_pools=config.n_time_pools)
+        self.recurrent = nn.GRU(2 * config.channels[-1], config.hidden, batch_first=True, bidirectional=True)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(4 * config.hidden, n_labels)
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return logits ``(batch, n_labels)`` of patches ``(batch, n_mels, n_frames)``."""
+        x = self.blocks(patches.unsqueeze(1))  # (batch, channels, mels / 2^n, time)
+        x = _mean_and_max(x, dim=2).transpose(1, 2)  # (batch, time, 2 channels)
+        x = _mean_and_max(self.recurrent(x)[0], dim=1)  # (batch, 4 hidden)
+        return torch.as_tensor(self.head(self.dropout(x)))
+
+
+def _blocks(channels: Sequence[int], *, n_time_pools: int) -> nn.Sequential:
+    """Return convolutional blocks; each halves frequency, the first ``n_time_pools`` halve time, too."""
+    layers: list[nn.Module] = []
+    n_in = 1
+    for number, n_out in enumerate(channels):
+        layers += [
+            nn.Conv2d(n_in, n_out, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(n_out),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2 if number < n_time_pools else (2, 1)),
+        ]
+        n_in = n_out
+    return nn.Sequential(*layers)
+
+
+def _mean_and_max(x: torch.Tensor, *, dim: int) -> torch.Tensor:
+    """Return mean and maximum over one axis, side by side on axis 1."""
+    return torch.cat([x.mean(dim=dim), x.amax(dim=dim)], dim=1)
 
 
 def build(config: Config, n_labels: int) -> nn.Module:
-    """Return the untrained network that the settings name."""
-    return _NETWORKS[config.network](config, n_labels)
+    """Return the untrained network that the settings name.
+
+    Parameters
+    ----------
+    config : Config
+        ``network`` and the settings of that name.
+    n_labels : int
+        Outputs.
+
+    Returns
+    -------
+    Module
+        Patches ``(batch, n_mels, n_frames)`` to logits ``(batch, n_labels)``.
+
+    Raises
+    ------
+    ParameterError
+        If the blocks halve a patch more often than its size allows.
+
+    Examples
+    --------
+    >>> [type(build(Config(network=name), 18)).__name__ for name in ("fc", "cnn", "crnn")]
+    ['FC', 'CNN', 'CRNN']
+    """
+    if config.network == "fc":
+        return FC(config.fc, config.features, n_labels)
+    network: nn.Module
+    if config.network == "cnn":
+        _check_size(config, len(config.cnn.channels), len(config.cnn.channels))
+        network = CNN(config.cnn, n_labels)
+    else:
+        _check_size(config, len(config.crnn.channels), config.crnn.n_time_pools)
+        network = CRNN(config.crnn, n_labels)
+    # Channels last in memory, not in the axes: convolutions of a few channels take half the time on a CPU.
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def fused(network: nn.Module) -> nn.Module:
+    """Return a copy for inference in which batch normalisation is part of the map before it.
+
+    The outputs are the same up to rounding, in two thirds of the time.
+
+    Parameters
+    ----------
+    network : Module
+        Any; pairs of map and normalisation in its `Sequential` parts are joined.
+
+    Returns
+    -------
+    Module
+        In evaluation mode.
+
+    Examples
+    --------
+    >>> network = build(Config(), 18).eval()
+    >>> torch.allclose(fused(network)(torch.ones(1, 96, 44)), network(torch.ones(1, 96, 44)), atol=1e-5)
+    True
+    """
+    copied = copy.deepcopy(network).eval()
+    for sequence in [part for part in copied.modules() if isinstance(part, nn.Sequential)]:
+        for k, (first, second) in enumerate(pairwise(list(sequence))):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                sequence[k], sequence[k + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+            elif isinstance(first, nn.Linear) and isinstance(second, nn.BatchNorm1d):
+                sequence[k], sequence[k + 1] = fuse_linear_bn_eval(first, second), nn.Identity()
+    return copied
+
+
+def _check_size(config: Config, n_pools: int, n_time_pools: int) -> None:
+    size = (config.features.n_mels, config.features.n_frames)
+    if not 0 < n_pools <= math.log2(size[0]) or not 0 <= n_time_pools <= math.log2(size[1]):
+        raise ParameterError(
+            f"{config.network}: {n_pools} blocks that halve frequency and {n_time_pools} that halve time do "
+            f"not fit patches of {size[0]} mels by {size[1]} frames; use fewer blocks or larger patches"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch.nn import functional
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
-from mirkit.activity import metrics
+from mirkit.activity import measures
 from mirkit.activity.config import Config
 from mirkit.activity.examples import Excerpts, Scene, prepare
 from mirkit.activity.model import Model, build
 from mirkit.annotation import Taxonomy
+from mirkit.errors import DatasetError
 from mirkit.loop import EpochSampler, fit
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def train(
     seed: int = 0,
     name: str = "unnamed",
     folder: Path | None = None,
+    cache: Path | None = None,
     resume: bool = False,
     device: str = "auto",
     n_jobs: int = 1,
@@ -70,7 +72,9 @@ def train(
     name : str
         Name of the model.
     folder : Path, optional
-        Where the cache of decoded stems and the state of the training are kept; temporary if None.
+        Where the state of the training is kept; temporary if None.
+    cache : Path, optional
+        Where the decoded stems are kept, which several trainings may share; ``folder / "cache"`` if None.
     resume : bool
         Go on from the state in ``folder``.
     device : str
@@ -88,7 +92,8 @@ def train(
     Raises
     ------
     DatasetError
-        If the data set has no such parts or no song can be used.
+        If the data set has no such parts, no song can be used, or in the validation songs every class is
+        always present or always absent.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="mirkit-") as temporary:
@@ -99,6 +104,7 @@ def train(
                 seed=seed,
                 name=name,
                 folder=Path(temporary),
+                cache=cache,
                 device=device,
                 n_jobs=n_jobs,
                 progress=progress,
@@ -108,9 +114,10 @@ def train(
     seed_everything(seed, workers=True, verbose=False)
     labels = Taxonomy.load(config.taxonomy).labels
     train_items, valid_items = _items(dataset, validation)
-    scenes, problems = prepare(train_items, config, folder / "cache", n_jobs=n_jobs)
-    valid_scenes, valid_problems = prepare(valid_items, config, folder / "cache", n_jobs=n_jobs)
-    valid_loader = _validation_loader(valid_scenes, config, len(labels))
+    cache = folder / "cache" if cache is None else cache
+    scenes, problems = prepare(train_items, config, cache, n_jobs=n_jobs)
+    valid_scenes, valid_problems = prepare(valid_items, config, cache, n_jobs=n_jobs)
+    valid_loader = _validation_loader(valid_scenes, config, labels, n_jobs)
     module = _module(config, len(labels))
     best = fit(
         module,
@@ -128,8 +135,8 @@ def train(
     )
     network: torch.nn.Module = module.network.cpu().eval()  # type: ignore[union-attr]
     reference, estimate = _run(network, valid_loader)
-    thresholds = metrics.best_thresholds(reference, estimate)
-    scores = metrics.per_label(reference, estimate, thresholds)
+    thresholds = measures.best_thresholds(reference, estimate)
+    scores = measures.per_label(reference, estimate, thresholds)
     return Model(
         network=network,
         config=config,
@@ -160,7 +167,7 @@ def _fingerprint(items: Sequence[MultiTrack]) -> str:
 def _train_loader(
     scenes: Sequence[Scene], config: Config, n_labels: int, seed: int, n_jobs: int
 ) -> DataLoader[Any]:
-    excerpts = Excerpts(scenes, config, n_labels, seed=seed)
+    excerpts = Excerpts(scenes, config, n_labels, seed=seed, augment=config.training.augment)
     return DataLoader(
         excerpts,
         batch_size=config.training.batch_size,
@@ -171,11 +178,23 @@ def _train_loader(
     )
 
 
-def _validation_loader(scenes: Sequence[Scene], config: Config, n_labels: int) -> DataLoader[Any]:
-    # Mixes only, without augmentation, the same in every epoch whatever the seed of the training.
-    excerpts = Excerpts(scenes, config, n_labels, seed=0, augment=False)
+def _validation_loader(
+    scenes: Sequence[Scene], config: Config, labels: Sequence[str], n_jobs: int
+) -> DataLoader[Any]:
+    """Return batches of the validation excerpts, made once: each epoch hears the same."""
+    # Mixes only, without augmentation, whatever the seed of the training.
+    excerpts = Excerpts(scenes, config, len(labels), seed=0, augment=False)
     keys = [(config.training.solo_epochs, index) for index in range(config.training.validation_size)]
-    return DataLoader(excerpts, batch_size=64, sampler=keys)
+    making = DataLoader(excerpts, batch_size=64, sampler=keys, num_workers=n_jobs if n_jobs > 1 else 0)
+    patches, truths = zip(*making, strict=True)
+    truth = torch.cat(truths)
+    if not ((truth == 1).any(dim=0) & (truth == 0).any(dim=0)).any():
+        present = ", ".join(labels[k] for k in excerpts.present)
+        raise DatasetError(
+            f"no class is in some and not in others of {len(keys)} validation excerpts (there: {present}), "
+            "so they cannot tell good from bad; give songs in which instruments come and go"
+        )
+    return DataLoader(TensorDataset(torch.cat(patches), truth), batch_size=64)
 
 
 def _run(network: torch.nn.Module, loader: DataLoader[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +233,7 @@ def _module(config: Config, n_labels: int) -> LightningModule:
             reference = np.concatenate([truth for truth, _ in self._outputs]).T
             estimate = np.concatenate([score for _, score in self._outputs]).T
             self._outputs.clear()
-            table = metrics.per_label(reference, estimate, np.full(n_labels, 0.5))
+            table = measures.per_label(reference, estimate, np.full(n_labels, 0.5))
             self.log("valid_ap", float(np.nanmean(table["ap"])))
             self.log("valid_auc", float(np.nanmean(table["auc"])))
 

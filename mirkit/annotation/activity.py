@@ -20,7 +20,7 @@ from mirkit.errors import AnnotationError, ParameterError
 
 __all__ = ["ACTIVE", "ActivityAnnotation", "Pooling"]
 
-Pooling = Literal["max", "mean", "centre", "fraction"]
+Pooling = Literal["max", "mean", "top3", "centre", "fraction"]
 
 ACTIVE = 0.5
 """Values at or above this are active wherever a yes or no is needed; MedleyDB's own rule."""
@@ -232,10 +232,10 @@ class ActivityAnnotation:
         ----------
         seconds : float
             Window length; ``math.inf`` pools the whole track.
-        how : {"max", "mean", "centre", "fraction"}
-            Largest value, mean value, value of the middle frame, or the part of the frames at or
-            above 0.5. A window with unknown frames is unknown, except that a maximum of 0.5 or more
-            stands whatever the unknown frames hold.
+        how : {"max", "mean", "top3", "centre", "fraction"}
+            Largest value, mean value, mean of the three largest values, value of the middle frame,
+            or the part of the frames at or above 0.5. A window with unknown frames is unknown, except
+            that a maximum of 0.5 or more stands whatever the unknown frames hold.
 
         Returns
         -------
@@ -246,8 +246,9 @@ class ActivityAnnotation:
         window = np.floor(np.arange(self.grid.n_frames) * self.grid.hop_s / hop_s + 1e-6).astype(int)
         n_windows = int(window[-1]) + 1 if window.size else 0
         pooled = np.full((len(self.labels), n_windows), np.nan, dtype=np.float32)
+        edges = np.searchsorted(window, np.arange(n_windows + 1))
         for k in range(n_windows):
-            pooled[:, k] = _pool_window(self.values[:, window == k], how)
+            pooled[:, k] = _pool_window(self.values[:, edges[k] : edges[k + 1]], how)
         return ActivityAnnotation(FrameGrid(self.grid.start_s, hop_s, n_windows), self.labels, pooled)
 
 
@@ -257,11 +258,13 @@ def _pool_window(values: LabelFrames, how: Pooling) -> np.ndarray:
         return np.where(np.isnan(values).any(axis=1) & ~(largest >= ACTIVE), np.nan, largest)
     if how == "mean":
         return np.asarray(values.mean(axis=1))
+    if how == "top3":
+        return np.asarray(np.sort(values, axis=1)[:, -3:].mean(axis=1))  # NaN sorts last and stays
     if how == "centre":
         return values[:, values.shape[1] // 2]
     if how == "fraction":
         return np.asarray(np.where(np.isnan(values), np.nan, values >= ACTIVE).mean(axis=1))
-    raise ParameterError(f"how must be 'max', 'mean', 'centre' or 'fraction', got {how!r}")
+    raise ParameterError(f"how must be 'max', 'mean', 'top3', 'centre' or 'fraction', got {how!r}")
 
 
 def runs(active: np.ndarray) -> list[tuple[int, int]]:

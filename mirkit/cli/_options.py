@@ -62,9 +62,14 @@ def parallel(command: Command) -> Command:
     return jobs(backend(command))
 
 
+def shown(style: ProgressStyle) -> bool:
+    """Return whether progress is to be shown: always as lines, as a bar on a terminal only."""
+    return style == "plain" or (style == "auto" and sys.stderr.isatty())
+
+
 def reporter(style: ProgressStyle, label: str) -> Progress | None:
     """Return a progress function for stderr, or None."""
-    if style == "none" or (style == "auto" and not sys.stderr.isatty()):
+    if not shown(style):
         return None
     if style == "plain":
         return _Lines(label)

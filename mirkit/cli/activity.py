@@ -9,16 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirkit.cli import _batch, _options
+from mirkit.cli import _batch, _options, activity_scores
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy as np
+
     from mirkit.activity import Model
-    from mirkit.annotation import ActivityAnnotation, Intervals
+    from mirkit.annotation import Intervals
+    from mirkit.audio import Audio
+
+
+PEAKS_HZ = 50
+"""Peaks a second in the waveform of a figure."""
 
 
 @click.group("activity")
 def command() -> None:
     """Which instruments play when: 18 classes, second by second."""
+
+
+for _command in activity_scores.COMMANDS:
+    command.add_command(_command)
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,19 @@ class _Predicted:
     "--threshold", type=click.FloatRange(0, 1), help="One for all classes instead of the model's own."
 )
 @click.option("--hop", "hop_s", type=click.FloatRange(min=0, min_open=True), help="Seconds for each value.")
+@click.option(
+    "--release",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="A stretch lasts while values stay above this part of the threshold.",
+)
+@click.option(
+    "--min-duration",
+    "min_duration_s",
+    type=click.FloatRange(min=0),
+    help="Leave out shorter stretches, seconds.",
+)
 @click.option("--figure/--no-figure", default=True, show_default=True, help="Draw timeline.png.")
+@click.option("--jams", is_flag=True, help="Also write intervals.jams (needs the extra jams).")
 @_options.recursive
 @_options.existing
 @_options.parallel
@@ -52,7 +77,10 @@ def predict(
     model: str,
     threshold: float | None,
     hop_s: float | None,
+    release: float | None,
+    min_duration_s: float | None,
     figure: bool,
+    jams: bool,
     recursive: bool,
     existing: str,
     n_jobs: int,
@@ -64,21 +92,33 @@ def predict(
     """Find the instruments in sound files and folders of them.
 
     For each input a folder with activity.csv and activity.json (probability of each class in each
-    second), intervals.csv, labels.txt (for Audacity), timeline.png and run.json.
+    second), intervals.csv, labels.txt (for Audacity), sourceid.lab (as in MedleyDB), timeline.png and
+    run.json.
     """
     from mirkit import checkpoint
     from mirkit.parallel import map_all
 
     _batch.check_folder(output)
+    if jams:
+        _check_jams()
     weights = checkpoint.sha256(checkpoint.find("activity", model))  # fails early if there is no such model
     paths = _batch.sound_files(inputs, recursive=recursive)
+    options = {
+        "threshold": threshold,
+        "hop_s": hop_s,
+        "release": release,
+        "min_duration_s": min_duration_s,
+        "figure": figure,
+        "jams": jams,
+        "device": device,
+    }
     work = partial(
         _predict_file,
         folders=_batch.result_folders(paths, output),
         model=model,
         weights=weights,
         existing=existing,
-        options={"threshold": threshold, "hop_s": hop_s, "figure": figure, "device": device},
+        options=options,
     )
     report = _options.reporter(progress, "files")
     outcomes = map_all(work, paths, n_jobs=n_jobs, backend=backend, progress=report)
@@ -88,27 +128,30 @@ def predict(
 def _predict_file(
     path: Path, folders: dict[Path, Path], model: str, weights: str, existing: str, options: dict[str, Any]
 ) -> _Predicted:
+    import numpy as np
+
     from mirkit import activity
     from mirkit import audio as sound
     from mirkit._files import replacing, write_json
     from mirkit.activity import plots
-    from mirkit.annotation import formats
 
     _batch.check_input(path)
     folder = folders[path]
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, {}, skipped=True)
     loaded = _model(model)
-    blocks = sound.blocks(path, sample_rate=loaded.config.features.sample_rate)
+    peaks: list[np.ndarray] = []
+    blocks = _noting_peaks(sound.blocks(path, sample_rate=loaded.config.features.sample_rate), peaks)
     result = activity.stream(loaded, blocks, hop_s=options["hop_s"], device=options["device"])
     duration_s = min(result.grid.end_s, sound.info(path).duration_s or result.grid.end_s)
-    intervals = _decide(loaded, result, options["threshold"], duration_s)
+    choices = {name: options[name] for name in ("threshold", "release", "min_duration_s")}
+    intervals = activity.decide(loaded, result, **choices, end_s=duration_s)
     with replacing(folder, folder=True) as temporary:
         result.write(temporary)
-        formats.write_intervals_csv(temporary / "intervals.csv", intervals)
-        formats.write_audacity(temporary / "labels.txt", intervals)
+        _write_intervals(temporary, intervals, duration_s, jams=options["jams"])
         if options["figure"]:
-            axes = activity.plot(result, intervals=intervals, title=path.name)
+            waveform = sound.Audio(np.concatenate(peaks)[np.newaxis], PEAKS_HZ)
+            axes = activity.plot(result, intervals=intervals, audio=waveform, title=path.name)
             plots.save(axes, temporary / "timeline.png")
         record = _batch.run_record(
             path, {"model": model, **options}, model={"name": loaded.name, "sha256": weights}
@@ -117,24 +160,41 @@ def _predict_file(
     return _Predicted(path, folder, _shares(intervals, duration_s))
 
 
+def _check_jams() -> None:
+    """Fail before any work if the extra is missing."""
+    import numpy as np
+
+    from mirkit.annotation import Intervals, formats
+
+    formats.intervals_to_jams(Intervals(np.zeros((0, 2)), ()), 0.0)
+
+
+def _noting_peaks(blocks: Iterable[Audio], peaks: list[np.ndarray]) -> Iterator[Audio]:
+    """Pass blocks on and keep their peaks, so that a figure needs no second look at the sound."""
+    import numpy as np
+
+    for block in blocks:
+        n_peaks = max(1, round(block.duration_s * PEAKS_HZ))
+        edges = np.linspace(0, block.samples.shape[1], n_peaks, endpoint=False).astype(int)
+        peaks.append(np.maximum.reduceat(np.abs(block.mono().samples[0]), edges))
+        yield block
+
+
+def _write_intervals(folder: Path, intervals: Intervals, duration_s: float, *, jams: bool) -> None:
+    from mirkit.annotation import formats
+
+    formats.write_intervals_csv(folder / "intervals.csv", intervals)
+    formats.write_audacity(folder / "labels.txt", intervals)
+    formats.write_source_id(folder / "sourceid.lab", intervals)
+    if jams:
+        formats.write_jams(folder / "intervals.jams", intervals, duration_s)
+
+
 @lru_cache(maxsize=1)
 def _model(name_or_folder: str) -> Model:
     from mirkit import activity
 
     return activity.load(name_or_folder)
-
-
-def _decide(
-    model: Model, result: ActivityAnnotation, threshold: float | None, duration_s: float
-) -> Intervals:
-    settings = model.config.inference
-    own = dict(model.thresholds) or settings.threshold
-    return result.intervals(
-        own if threshold is None else threshold,
-        release=settings.release,
-        min_duration_s=settings.min_duration_s,
-        end_s=duration_s,
-    )
 
 
 def _shares(intervals: Intervals, duration_s: float) -> dict[str, float]:
@@ -194,7 +254,7 @@ def train(
     n_jobs: int,
     backend: str,  # noqa: ARG001  # one shape for all commands; training decodes on this machine
     device: str,
-    progress: str,
+    progress: Any,
 ) -> None:
     """Train a model on the stems of a data set, and keep it as a folder."""
     from dataclasses import replace
@@ -215,7 +275,7 @@ def train(
         resume=resume,
         device=device,
         n_jobs=n_jobs,
-        progress=progress != "none",
+        progress=_options.shown(progress),
     )
     text = (
         card.read_text(encoding="utf-8")
@@ -227,94 +287,3 @@ def train(
         f"{output}: validation AUC {model.scores['validation_auc']:.3f}, "
         f"AP {model.scores['validation_ap']:.3f}"
     )
-
-
-@command.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--model", default="default", show_default=True, help="Bundled model by name, or a folder.")
-@click.option("--split", help="Part of the data set; all songs by default.")
-@click.option("--preset", type=click.Choice(["level", "medleydb"]), default="level", show_default=True)
-@click.option("--window", "window_s", type=float, default=1.0, show_default=True, help="Time scale, seconds.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="JSON file for all figures.")
-@_options.parallel
-@_options.device
-@_options.progress
-@_options.as_json
-def evaluate(
-    dataset: Path,
-    model: str,
-    split: str | None,
-    preset: Any,
-    window_s: float,
-    output: Path | None,
-    n_jobs: int,
-    backend: Any,
-    device: str,
-    progress: Any,
-    as_json: bool,
-) -> None:
-    """Compare a model's predictions with the truth of a data set's stems."""
-    import json
-
-    from mirkit import activity
-    from mirkit._files import write_json
-    from mirkit.data import open_dataset
-    from mirkit.parallel import map_all
-
-    songs = open_dataset(dataset)
-    items = (songs.split(split) if split else songs).items
-    work = partial(_judge, model=model, preset=preset, device=device)
-    report = _options.reporter(progress, "songs")
-    outcomes = map_all(work, items, n_jobs=n_jobs, backend=backend, progress=report)
-    pairs = [outcome.result for outcome in outcomes if outcome.result is not None]
-    if pairs:
-        thresholds = dict(_model(model).thresholds) or 0.5
-        references, estimates = zip(*pairs, strict=True)
-        scores = activity.evaluate(references, estimates, window_s=window_s, thresholds=thresholds)
-        if output:
-            write_json(output, scores.to_json())
-        if as_json:
-            click.echo(json.dumps(scores.to_json(), indent=1))
-        else:
-            click.echo(scores.to_frame().to_string(float_format=lambda value: f"{value:.3f}", na_rep="-"))
-            click.echo(" ".join(f"{key}={value:.3f}" for key, value in scores.summary.items()))
-    failures = [f"error: {outcome.item.id}: {outcome.error}" for outcome in outcomes if outcome.error]
-    for failure in failures:
-        click.echo(failure, err=True)
-    if failures:
-        raise click.exceptions.Exit(1)
-
-
-def _judge(item: Any, model: str, preset: Any, device: str) -> tuple[ActivityAnnotation, ActivityAnnotation]:
-    from mirkit import activity
-    from mirkit.annotation import Taxonomy
-
-    loaded = _model(model)
-    reference = item.activity(Taxonomy.load(loaded.config.taxonomy), preset)
-    # The sum of the stems, so that truth and sound are of one piece even if the mix was mastered.
-    estimate = activity.predict(loaded, item.mix(from_stems=True), device=device)
-    return reference, estimate
-
-
-@command.command()
-@click.argument("result", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="PNG, PDF or SVG file.")
-@_options.existing
-def plot(result: Path, output: Path, existing: str) -> None:
-    """Draw the timeline of a result folder."""
-    from mirkit import activity
-    from mirkit._files import replacing
-    from mirkit.activity import plots
-    from mirkit.annotation import ActivityAnnotation, formats
-
-    if output.suffix.lower() not in {".png", ".pdf", ".svg"}:
-        raise click.UsageError(f"--output {output}: wanted a name that ends in .png, .pdf or .svg")
-    if not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
-        return
-    stored = result / "intervals.csv"
-    intervals = formats.read_intervals_csv(stored) if stored.is_file() else None
-    axes = activity.plot(ActivityAnnotation.read(result), intervals=intervals, title=result.name)
-    with replacing(output) as temporary:
-        plots.save(axes, temporary, dpi=150)
-    click.echo(str(output))

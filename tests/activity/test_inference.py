@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mirkit import Audio
-from mirkit.activity import Config, Model, predict, stream
+from mirkit import ActivityAnnotation, Audio, FrameGrid
+from mirkit.activity import Config, Model, decide, predict, stream
 from mirkit.errors import ParameterError
 
 RATE = 2000
@@ -84,6 +84,23 @@ def test_bad_input_is_refused(model):
         predict(model, audio, device="cuda:7")
     with pytest.raises(ParameterError, match="blocks must be at 2000 Hz, got 4000"):
         stream(model, [Audio(tone(100, 1.0)[np.newaxis], 4000)])
+
+
+def test_decisions_follow_the_models_thresholds_and_settings():
+    grid = FrameGrid(0.0, 1.0, 8)
+    result = ActivityAnnotation(grid, ("low",), [[0.5, 0.38, 0.1, 0.6, 0.1, 0.38, 0.38, 0.38]])
+
+    def spans(model, **choices):
+        return decide(model, result, **choices).times_s.tolist()
+
+    tuned = Model(Low(), SETTINGS, ("low",), thresholds={"low": 0.5})  # released at 0.7 of it
+    assert spans(tuned) == [[0.0, 2.0], [3.0, 4.0]]
+    assert spans(tuned, release=1.0) == [[0.0, 1.0], [3.0, 4.0]]
+    assert spans(tuned, min_duration_s=1.5) == [[0.0, 2.0]]
+    assert spans(tuned, threshold=0.3, end_s=7.5) == [[0.0, 2.0], [3.0, 4.0], [5.0, 7.5]]
+    assert spans(Model(Low(), SETTINGS, ("low",))) == spans(tuned)  # 0.5 where nothing was tuned
+    with pytest.raises(ParameterError, match=r"release must lie in \(0, 1\]"):
+        spans(tuned, release=0.0)
 
 
 def test_progress_reaches_the_end(model):

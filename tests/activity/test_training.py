@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
+
 import numpy as np
 import pytest
 
-from mirkit import Audio, Taxonomy, activity, write
-from mirkit.activity import Config
+from mirkit import Taxonomy, activity
+from mirkit.activity import features
 from mirkit.activity.examples import Excerpts, prepare
 from mirkit.data import open_dataset
 from mirkit.errors import DatasetError
 
-RATE = 8000
-TINY = Config.from_dict(
-    {
-        "features": {"sample_rate": RATE, "n_fft": 512, "hop_length": 256, "n_mels": 24, "fmax_hz": 4000.0},
-        "cnn": {"channels": [8, 16]},
-        "training": {
-            "batch_size": 16,
-            "epoch_size": 256,
-            "validation_size": 128,
-            "max_epochs": 5,
-            "solo_epochs": 1,
-            "learning_rate": 0.01,
-        },
-    }
-)
 
-
-def make_dataset(folder, seed):
-    """Write songs of a low hum (electric bass), a high tone (flute) and noise (drum set)."""
-    rng = np.random.default_rng(seed)
-    time_s = np.arange(6 * RATE) / RATE
-    for k in range(4):
-        gates = [np.repeat(rng.random(6) > 0.4, RATE) for _ in range(3)]
-        gates[0][:RATE] = gates[1][RATE : 2 * RATE] = gates[2][2 * RATE : 3 * RATE] = True
-        hum = sum(np.sin(2 * np.pi * 60 * rng.uniform(0.9, 1.1) * h * time_s) / h for h in range(1, 6))
-        sounds = {
-            "electric bass": 0.2 * hum,
-            "flute": 0.2 * np.sin(2 * np.pi * rng.uniform(900, 1500) * time_s),
-            "drum set": 0.1 * rng.standard_normal(len(time_s)),
-        }
-        song = folder / f"song{k}"
-        song.mkdir(parents=True)
-        for gate, (name, y) in zip(gates, sounds.items(), strict=True):
-            write(song / f"{name}.wav", Audio((gate * y).astype(np.float32)[np.newaxis], RATE))
-    return open_dataset(folder)
+@pytest.fixture(scope="module")
+def dataset(make_songs, tmp_path_factory):
+    return make_songs(tmp_path_factory.mktemp("data"), 1)
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return make_dataset(tmp_path_factory.mktemp("data"), 1)
-
-
-@pytest.fixture(scope="module")
-def scenes(dataset, tmp_path_factory):
-    found, problems = prepare(dataset.items, TINY, tmp_path_factory.mktemp("cache"))
+def scenes(dataset, tiny, tmp_path_factory):
+    found, problems = prepare(dataset.items, tiny, tmp_path_factory.mktemp("cache"))
     assert problems == []
     return found
 
@@ -63,19 +30,19 @@ def scenes(dataset, tmp_path_factory):
 LABELS = Taxonomy.load("instruments18").labels
 
 
-def test_an_excerpt_is_a_function_of_seed_epoch_and_index(scenes):
-    first, again = (Excerpts(scenes, TINY, 18, seed=5) for _ in range(2))
+def test_an_excerpt_is_a_function_of_seed_epoch_and_index(scenes, tiny):
+    first, again = (Excerpts(scenes, tiny, 18, seed=5) for _ in range(2))
     for key in [(0, 0), (3, 1), (3, 2)]:
         for ours, theirs in zip(first[key], again[key], strict=True):
             np.testing.assert_array_equal(ours, theirs)
-    other = Excerpts(scenes, TINY, 18, seed=6)
+    other = Excerpts(scenes, tiny, 18, seed=6)
     assert not np.array_equal(first[3, 1][0], other[3, 1][0])
     assert not np.array_equal(first[3, 1][0], first[3, 2][0])
     assert not np.array_equal(first[3, 1][0], first[4, 1][0])
 
 
-def test_labels_are_those_of_the_stems_that_sound(scenes):
-    excerpts = Excerpts(scenes, TINY, 18, seed=0, augment=False)
+def test_labels_are_those_of_the_stems_that_sound(scenes, tiny):
+    excerpts = Excerpts(scenes, tiny, 18, seed=0, augment=False)
     known = {LABELS.index(name) for name in ("electric bass", "flute", "drum set")}
     assert set(excerpts.present) == known
     solos = [excerpts[0, k][1] for k in range(60)]
@@ -84,27 +51,27 @@ def test_labels_are_those_of_the_stems_that_sound(scenes):
     assert max(np.nansum(excerpts[9, k][1]) for k in range(60)) > 1  # mixes after the solo epochs
 
 
-def test_a_second_preparation_uses_the_cache(dataset, tmp_path, monkeypatch):
-    prepare(dataset.items[:1], TINY, tmp_path)
+def test_a_second_preparation_uses_the_cache(dataset, tiny, tmp_path, monkeypatch):
+    prepare(dataset.items[:1], tiny, tmp_path)
     monkeypatch.setattr("mirkit.multitrack.Stem.audio", None)
-    scenes, _ = prepare(dataset.items[:1], TINY, tmp_path)
-    assert scenes[0].samples.shape == (3, 6 * RATE)
+    scenes, _ = prepare(dataset.items[:1], tiny, tmp_path)
+    assert scenes[0].samples.shape == (3, 48000)
 
 
-def test_unreadable_songs_are_left_out_and_named(tmp_path):
-    broken = make_dataset(tmp_path / "data", 2)
+def test_unreadable_songs_are_left_out_and_named(make_songs, tiny, tmp_path):
+    broken = make_songs(tmp_path / "data", 2)
     (tmp_path / "data" / "song1" / "flute.wav").write_text("no sound", encoding="utf-8")
-    scenes, problems = prepare(broken.items, TINY, tmp_path / "cache")
+    scenes, problems = prepare(broken.items, tiny, tmp_path / "cache")
     assert len(scenes) == 3
     assert len(problems) == 1
     assert "song1" in problems[0]
     with pytest.raises(DatasetError, match="no song could be used"):
-        prepare(broken.items[1:2], TINY, tmp_path / "cache")
+        prepare(broken.items[1:2], tiny, tmp_path / "cache")
 
 
 @pytest.fixture(scope="module")
-def model(dataset, tmp_path_factory):
-    return activity.train(TINY, dataset, validation=dataset, seed=3, folder=tmp_path_factory.mktemp("work"))
+def model(dataset, tiny, tmp_path_factory):
+    return activity.train(tiny, dataset, validation=dataset, seed=3, folder=tmp_path_factory.mktemp("work"))
 
 
 def test_training_learns_what_can_be_learnt(dataset, model):
@@ -116,27 +83,83 @@ def test_training_learns_what_can_be_learnt(dataset, model):
     assert scores.summary["n_undefined"] == 15
 
 
-def test_same_seed_same_weights(dataset, model, tmp_path):
-    again = activity.train(TINY, dataset, validation=dataset, seed=3, folder=tmp_path)
-    for name, array in model.checkpoint().arrays.items():
-        np.testing.assert_array_equal(again.checkpoint().arrays[name], array)
-    other = activity.train(TINY, dataset, validation=dataset, seed=4, folder=tmp_path / "other")
+def test_another_seed_gives_other_weights(dataset, tiny, model, tmp_path):
+    other = activity.train(tiny, dataset, validation=dataset, seed=4, folder=tmp_path)
     assert not np.array_equal(
         other.checkpoint().arrays["head.weight"], model.checkpoint().arrays["head.weight"]
     )
 
 
-def test_resumed_training_ends_where_an_uninterrupted_one_does(dataset, model, tmp_path, monkeypatch):
+@pytest.mark.parametrize("network", ["fc", "cnn", "crnn"])
+def test_interrupted_training_ends_where_an_uninterrupted_one_does(
+    dataset, tiny, network, tmp_path, monkeypatch
+):
     from lightning import Trainer
 
+    training = dataclasses.replace(tiny.training, epoch_size=48, validation_size=48, max_epochs=3)
+    config = tiny.replace(network=network, training=training)
     plain = Trainer.__init__
 
     def stopped_early(self, **settings):
-        plain(self, **{**settings, "max_epochs": 2})
+        plain(self, **{**settings, "max_epochs": 1})
 
+    def train(name, *, resume=False):
+        return activity.train(
+            config, dataset, validation=dataset, seed=3, folder=tmp_path / name, cache=tmp_path, resume=resume
+        ).checkpoint()
+
+    whole, again = train("whole"), train("again")
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "__init__", stopped_early)
-        activity.train(TINY, dataset, validation=dataset, seed=3, folder=tmp_path)
-    resumed = activity.train(TINY, dataset, validation=dataset, seed=3, folder=tmp_path, resume=True)
-    for name, array in model.checkpoint().arrays.items():
-        np.testing.assert_array_equal(resumed.checkpoint().arrays[name], array)
+        first = train("parts")
+    parts = train("parts", resume=True)
+    assert any(not np.array_equal(first.arrays[name], array) for name, array in whole.arrays.items())
+    for name, array in whole.arrays.items():
+        np.testing.assert_array_equal(again.arrays[name], array)
+        np.testing.assert_array_equal(parts.arrays[name], array)
+
+
+def test_validation_songs_that_cannot_tell_are_refused_before_training(dataset, tiny, tmp_path):
+    one = tmp_path / "data" / "one" / "flute.wav"
+    one.parent.mkdir(parents=True)
+    shutil.copy(dataset.items[0].stems[2].path, one)
+    with pytest.raises(DatasetError, match="no class is in some and not in others"):
+        activity.train(tiny, dataset, validation=open_dataset(tmp_path / "data"), folder=tmp_path)
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_the_settings_say_whether_training_excerpts_are_augmented(
+    dataset, tiny, augment, tmp_path, monkeypatch
+):
+    made = []
+
+    class Noted(Excerpts):
+        def __init__(self, *arguments, augment, **settings):
+            made.append(augment)
+            super().__init__(*arguments, augment=augment, **settings)
+
+    monkeypatch.setattr("mirkit.activity.training.Excerpts", Noted)
+    training = dataclasses.replace(
+        tiny.training, augment=augment, epoch_size=16, validation_size=32, max_epochs=1
+    )
+    activity.train(tiny.replace(training=training), dataset, validation=dataset, folder=tmp_path)
+    assert sorted(made) == sorted([False, augment])  # never those of validation
+
+
+def test_songs_are_heard_as_they_are_without_augmentation(scenes, tiny, monkeypatch):
+    plain = dataclasses.replace(tiny.training, augment=False, solo_epochs=0, solo_share=0.0, guest_share=0.0)
+    config = tiny.replace(training=plain)
+    heard = []
+    decibels = features.decibels
+    monkeypatch.setattr(
+        features, "decibels", lambda mix, settings: heard.append(mix) or decibels(mix, settings)
+    )
+    for augment, expected in ((False, True), (True, False)):
+        Excerpts(scenes, config, 18, seed=0, augment=augment)[0, 0]
+        window = heard.pop()
+        songs = (scene.samples.astype(np.float32).sum(axis=0) for scene in scenes)
+        starts = (np.lib.stride_tricks.sliding_window_view(song, len(window)) for song in songs)
+        assert (
+            any((np.abs(found[:, ::400] - window[::400]).max(axis=1) < 1e-5).any() for found in starts)
+            == expected
+        )
