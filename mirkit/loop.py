@@ -56,6 +56,7 @@ def fit(
     patience: int,
     monitor: str,
     mode: Literal["min", "max"],
+    precision: Literal["32-true", "bf16-mixed"] = "32-true",
     device: str = "auto",
     resume: bool = False,
     progress: bool = False,
@@ -80,6 +81,8 @@ def fit(
         Logged quantity that decides.
     mode : {"min", "max"}
         Which way is better.
+    precision : {"32-true", "bf16-mixed"}
+        Arithmetic of the forward and backward pass; weights are always 32 bits.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     resume : bool
@@ -116,6 +119,7 @@ def fit(
         accelerator={"cuda": "gpu"}.get(device, device),
         devices="auto" if device == "auto" else 1,
         max_epochs=max_epochs,
+        precision=precision,
         callbacks=[reseed, keep, EarlyStopping(monitor, mode=mode, patience=patience)],
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=10,

@@ -75,7 +75,11 @@ class CRNNConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Excerpts, optimiser and stopping; ``augment = false`` hears the songs as they are."""
+    """Excerpts, optimiser and stopping.
+
+    ``augment = false`` hears the songs as they are. ``precision = "bf16-mixed"`` computes convolutions in 16
+    bits: three times as fast on processors that have such instructions, slower on others.
+    """
 
     preset: Literal["level", "medleydb"] = "level"
     augment: bool = True
@@ -93,6 +97,7 @@ class TrainingConfig:
     validation_size: int = 1920
     max_epochs: int = 14
     patience: int = 10
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
 

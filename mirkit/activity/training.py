@@ -129,6 +129,7 @@ def train(
         patience=config.training.patience,
         monitor="valid_ap",
         mode="max",
+        precision=config.training.precision,
         device=device,
         resume=resume,
         progress=progress,
@@ -219,15 +220,15 @@ def _module(config: Config, n_labels: int) -> LightningModule:
 
         def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
             patches, labels = batch
-            loss = masked_bce(self.network(patches), labels)
+            loss = masked_bce(self.network(patches).float(), labels)
             self.log("train_loss", loss, on_epoch=True, on_step=False)
             return loss
 
         def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> None:
             patches, labels = batch
-            logits = self.network(patches)
+            logits = self.network(patches).float()
             self.log("valid_loss", masked_bce(logits, labels))
-            self._outputs.append((labels.cpu().numpy(), logits.float().sigmoid().cpu().numpy()))
+            self._outputs.append((labels.cpu().numpy(), logits.sigmoid().cpu().numpy()))
 
         def on_validation_epoch_end(self) -> None:
             reference = np.concatenate([truth for truth, _ in self._outputs]).T
