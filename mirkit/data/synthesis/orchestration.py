@@ -53,17 +53,19 @@ from mirkit.data.synthesis.textures import (
 )
 
 N_LINEUPS = 8
-EVENNESS = 0.7
-"""Power of the composer's balance here: its odds are fitted to its own styles, whose players differ less."""
+EVENNESS = 0.35
+"""Power of the composer's balance, which is fitted to its own lineups; here it tips the scale only."""
 SIZES = {"solo": 0.12, "duo": 0.15, "band": 0.73}
 KEEP = 0.25
 """How often a track keeps the instrument that its file names."""
 DIVIDE = 0.45
 """How often held chords are given to one player a voice, as a string section's are to a quartet."""
-OTHERS = 0.25
+OTHERS = 0.15
 """Share of the choice, in every texture, that goes to instruments which no style lists there."""
 AGAIN = 0.2
 """Factor on the weight of an instrument that plays already."""
+OCTAVE = 0.6
+"""Factor on the weight of an instrument for every octave that the track has to move."""
 IN_RANGE = 0.9
 """Share of a track's notes that an instrument must reach; it plays the others an octave off."""
 FAST_SUNG = 5.5
@@ -117,7 +119,8 @@ def orchestrate(rng: np.random.Generator, tracks: Sequence[Track], *, duration_s
     size = str(rng.choice(list(SIZES), p=list(SIZES.values())))
     if size != "band" and found:
         n = min({"solo": 1, "duo": 2}[size], len(found))
-        found = [found[k] for k in sorted(rng.choice(len(found), n, replace=False))]
+        busy = np.array([sounding_s(texture.notes) for texture in found]) ** 2  # a soloist does not rest long
+        found = [found[k] for k in sorted(rng.choice(len(found), n, replace=False, p=busy / busy.sum()))]
     able = [candidates(texture) for texture in found]
     lineups = [_lineup(rng, found, able) for _ in range(N_LINEUPS)]
     odds = np.array([balance(_pitched(lineup)) for lineup in lineups])
@@ -196,12 +199,12 @@ def _suits(name: str, kind: Kind) -> bool:
 
 
 def candidates(texture: Texture) -> dict[str, float]:
-    """Return who can play a texture, with weights: half for every octave that it has to move."""
+    """Return who can play a texture, with weights: less for every octave that it has to move."""
     weights = {}
     for name, weight in players(texture.kind).items():
         shift = 0 if texture.kind == "drums" else octaves_to(texture.notes, name)
         if shift is not None and ("singer" not in name or _singable(texture.notes)):
-            weights[name] = weight * 0.5 ** abs(shift)
+            weights[name] = weight * OCTAVE ** abs(shift)
     return weights
 
 
