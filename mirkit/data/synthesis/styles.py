@@ -195,7 +195,7 @@ BALANCE: dict[str, float] = {
     "bass synth": 4.24,
     "saxophone": 2.3,
     "electric bass": 1.99,
-    "male singer": 4.46,
+    "male singer": 4.75,
     "female singer": 3.54,
     "distorted electric guitar": 5.43,
     "clean electric guitar": 5.04,
@@ -209,7 +209,7 @@ BALANCE: dict[str, float] = {
     "cello": 4.01,
     "flute": 4.05,
     "clarinet": 5.78,
-    "trumpet": 2.95,
+    "trumpet": 3.3,
 }
 """Log odds of a lineup for having an instrument, fitted so that the shares of songs meet `target_share`."""
 
