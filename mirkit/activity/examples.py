@@ -97,24 +97,31 @@ def _decode(job: tuple[MultiTrack, int, str, Path]) -> Path:
     ]
     key = hashlib.sha256(repr((stat, sample_rate, preset)).encode()).hexdigest()[:16]
     base = cache / f"{item.id}-{key}"
-    if base.with_suffix(".samples.npy").is_file() and base.with_suffix(".activity.npz").is_file():
+    if all(path.is_file() for path in _files_of(base)):
         return base
     activity = item.stem_activity(preset)  # type: ignore[arg-type]
     stems = [stem.audio(sample_rate).mono().samples[0] for stem in item.stems]
     samples = np.zeros((len(stems), max(map(len, stems))), dtype=np.float16)
     for row, stem in zip(samples, stems, strict=True):
         row[: len(stem)] = stem
-    with replacing(base.with_suffix(".activity.npz")) as path:
+    samples_path, activity_path = _files_of(base)
+    with replacing(activity_path) as path:
         np.savez(path, active=activity.binarize().values > 0, hop_s=activity.grid.hop_s)
-    with replacing(base.with_suffix(".samples.npy")) as path:
+    with replacing(samples_path) as path:
         np.save(path, samples)
     return base
 
 
+def _files_of(base: Path) -> tuple[Path, Path]:
+    """Return where samples and activity are kept; a song's name may have dots of its own."""
+    return base.with_name(f"{base.name}.samples.npy"), base.with_name(f"{base.name}.activity.npz")
+
+
 def _scene(base: Path, item: MultiTrack, taxonomy: Taxonomy) -> Scene:
-    with np.load(base.with_suffix(".activity.npz")) as stored:
+    samples_path, activity_path = _files_of(base)
+    with np.load(activity_path) as stored:
         active, hop_s = stored["active"], float(stored["hop_s"])
-    samples = np.load(base.with_suffix(".samples.npy"), mmap_mode="r")
+    samples = np.load(samples_path, mmap_mode="r")
     classes = [_classes(stem, taxonomy) for stem in item.stems]
     return Scene(
         samples, active, hop_s, tuple(known for known, _ in classes), tuple(may for _, may in classes)
