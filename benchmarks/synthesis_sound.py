@@ -35,12 +35,12 @@ SOUNDS = {".wav", ".flac", ".ogg", ".mp3", ".opus"}
 def main(songs: Path, references: Path | None, output: Path) -> None:
     """Draw one picture per style and compare each class with recordings."""
     output.mkdir(parents=True, exist_ok=True)
-    dataset = open_dataset(songs)
-    _pictures(dataset.items, output)
+    items = [song for song in open_dataset(songs).items if song.metadata.get("origin") == "mirkit synthesis"]
+    _pictures(items, output)
     if references is None:
         return
     taxonomy = Taxonomy.load("instruments18")
-    ours, theirs = _synthesised(dataset.items, taxonomy), _recorded(references)
+    ours, theirs = _synthesised(items, taxonomy), _recorded(references)
     rows = []
     for label in taxonomy.labels:
         if label in ours and label in theirs:

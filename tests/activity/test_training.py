@@ -58,6 +58,15 @@ def test_a_second_preparation_uses_the_cache(dataset, tiny, tmp_path, monkeypatc
     assert scenes[0].samples.shape == (3, 48000)
 
 
+def test_names_with_dots_do_not_share_a_cache(make_songs, tiny, tmp_path):
+    make_songs(tmp_path / "songs", seed=3, n_songs=2)
+    for k in range(2):
+        (tmp_path / "songs" / f"song{k}").rename(tmp_path / "songs" / f"v.{k}")
+    dataset = open_dataset(tmp_path / "songs")
+    first, second = prepare(dataset.items, tiny, tmp_path / "cache")[0]
+    assert not np.array_equal(first.samples, second.samples)
+
+
 def test_unreadable_songs_are_left_out_and_named(make_songs, tiny, tmp_path):
     broken = make_songs(tmp_path / "data", 2)
     (tmp_path / "data" / "song1" / "flute.wav").write_text("no sound", encoding="utf-8")

@@ -140,7 +140,7 @@ def write_song(
     score = taken or compose(rng, duration_s=seconds, style=style)
     performances = play(rng, score, sources, sample_rate=sample_rate)
     stems = mix_down(rng, performances, sample_rate=sample_rate)
-    artist = f"{performances[0].source.family}-{score.style}".title().replace("-", "").replace(" ", "")
+    artist = "".join(filter(str.isalnum, f"{performances[0].source.family} {score.style}".title()))
     song_id = f"{artist}_{seed}x{index:05d}"
     with replacing(folder / song_id, folder=True) as draft:
         _write(draft, song_id, artist, score, performances, stems, sample_rate)

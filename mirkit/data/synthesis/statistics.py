@@ -113,10 +113,10 @@ def to_markdown(statistics: Mapping[str, Any]) -> str:
     lines += ["", "| instruments at a time | share of time |", "|---|---|"]
     lines += [f"| {n} | {share:.2f} |" for n, share in statistics["simultaneous"].items()]
     for name in ("styles", "families"):
-        lines += ["", f"| {name} | songs | classes in a song | tempo, bpm | section, s | loudness, dB |"]
+        lines += ["", f"| {name} | songs | classes in a song | tempo, bpm | section, s | RMS, dB |"]
         lines += ["|---|---|---|---|---|---|"]
         for key, row in statistics[name].items():
-            spread = [f"{row[k]['median']} ({row[k]['q25']}-{row[k]['q75']})" for k in SPREADS]
+            spread = [f"{row[k]['median']:.0f} ({row[k]['q25']:.0f} to {row[k]['q75']:.0f})" for k in SPREADS]
             lines.append(f"| {key} | {row['n_songs']} | {row['n_classes']:.1f} | {' | '.join(spread)} |")
     lines.append("")
     for name in ("pieces", "keys", "metres", *SPREADS):
