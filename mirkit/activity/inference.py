@@ -238,7 +238,9 @@ def _probabilities(network: torch.nn.Module, patches: np.ndarray, device: torch.
     """Return ``(n_labels, n_windows)``."""
     with torch.inference_mode():
         logits = network(torch.from_numpy(patches).to(device))
-        return np.asarray(logits.sigmoid().T.cpu())
+        # A copy: torch's own memory, kept, would lie between its large pieces and make the heap grow
+        # with the length of the sound.
+        return np.array(logits.sigmoid().T.cpu())
 
 
 def _overlap_average(
