@@ -6,15 +6,44 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch.utils.data import Sampler
 
-from mirkit.errors import CheckpointError
+from mirkit.errors import CheckpointError, ParameterError
 
 if TYPE_CHECKING:
     from lightning import LightningModule
     from torch.utils.data import DataLoader
 
-__all__ = ["EpochSampler", "fit"]
+__all__ = ["EpochSampler", "fit", "torch_device"]
+
+
+def torch_device(name: str = "auto") -> torch.device:
+    """Return a device that is there.
+
+    Parameters
+    ----------
+    name : str
+        ``auto`` takes a GPU where there is one; else ``cpu``, ``cuda``, ``mps``.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ParameterError
+        If there is no such device here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ParameterError(f"device {name!r} cannot be used ({reason}); use 'cpu' or 'auto'") from error
+    return device
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -95,7 +124,6 @@ def fit(
     import logging
     import warnings
 
-    import torch
     from lightning import Trainer
     from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint
     from lightning.pytorch.loggers import CSVLogger

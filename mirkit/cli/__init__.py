@@ -17,6 +17,7 @@ from mirkit.errors import MirkitError
 
 COMMANDS = {
     "activity": "Which instruments play when.",
+    "separation": "A mixture into its instruments.",
     "data": "Data sets: list, validate, split, annotate, synthesize.",
     "models": "Bundled models: list, show, verify.",
     "demo": "Run instrument activity on the bundled recordings.",
