@@ -31,7 +31,7 @@ class FeatureConfig:
     def __post_init__(self) -> None:
         if self.hop_length < 1 or self.n_fft % (2 * self.hop_length):
             raise ParameterError(
-                "n_fft must be a multiple of twice hop_length, so that overlapping windows sum to a constant, "
+                "n_fft must be a multiple of twice hop_length, so that overlapping windows sum to one; "
                 f"got {self.n_fft} and {self.hop_length}"
             )
 
