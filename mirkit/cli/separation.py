@@ -33,7 +33,7 @@ class _Predicted:
     skipped: bool = False
 
 
-class Names(click.ParamType):
+class Names(click.ParamType):  # type: ignore[type-arg]  # a generic only in click's newer stubs
     """Names separated by commas."""
 
     name = "NAME,..."

@@ -209,11 +209,11 @@ def _filters(lags: np.ndarray, sources: range, estimates: range) -> np.ndarray:
     from scipy import linalg
 
     n, n_lags = len(sources), lags.shape[2]
-    G = np.empty((n, n_lags, n, n_lags))
+    blocks = np.empty((n, n_lags, n, n_lags))
     for i, a in enumerate(sources):
         for j, b in enumerate(sources):
-            G[i, :, j] = linalg.toeplitz(lags[a, b], lags[b, a])
-    G = G.reshape(n * n_lags, n * n_lags)
+            blocks[i, :, j] = linalg.toeplitz(lags[a, b], lags[b, a])
+    G = blocks.reshape(n * n_lags, n * n_lags)
     G[np.diag_indices_from(G)] += np.finfo(float).eps
     offset = lags.shape[0]  # the estimates' columns come after the references'
     D = np.stack([lags[list(sources), offset + e].ravel() for e in estimates], axis=1)

@@ -64,8 +64,7 @@ def bin_statistics(excerpts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarr
     ([2.0, 5.0], [1.0, 0.0001])
     """
     n_frames = 0
-    total: np.ndarray | float = 0.0
-    squares: np.ndarray | float = 0.0
+    total = squares = np.zeros(1)
     for excerpt in excerpts:
         values = excerpt.astype(np.float64)
         n_frames += values.shape[1]
@@ -73,9 +72,9 @@ def bin_statistics(excerpts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarr
         squares = squares + np.square(values).sum(axis=1)
     if n_frames == 0:
         raise ParameterError("no excerpts, so no statistics; give at least one")
-    mean = np.asarray(total / n_frames)
+    mean = total / n_frames
     deviation = np.sqrt(np.maximum(squares / n_frames - np.square(mean), 0.0))
-    floor = 1e-4 * max(float(deviation.max()), np.finfo(np.float32).tiny)
+    floor = max(1e-4 * float(deviation.max()), float(np.finfo(np.float32).tiny))
     return mean.astype(np.float32), np.maximum(deviation, floor).astype(np.float32)
 
 

@@ -319,7 +319,7 @@ def _activity(active: np.ndarray, estimate: Separation, target: str, rate: int) 
 
 
 def _as_pcm(samples: Samples) -> Samples:
-    return np.round(samples * np.float32(PCM_STEPS)) / np.float32(PCM_STEPS)
+    return (np.round(samples * PCM_STEPS) / PCM_STEPS).astype(np.float32)
 
 
 def _ratio_db(signal: float, noise: float) -> float:

@@ -182,7 +182,7 @@ class Analysis:
         start = (first - self._first) * self._hop
         length = (last - first - 1) * self._hop + self._n_fft
         frames = self._kept[:, start : start + length].unfold(1, self._n_fft, self._hop)
-        return torch.fft.rfft(frames * self._window).transpose(1, 2)
+        return torch.as_tensor(torch.fft.rfft(frames * self._window).transpose(1, 2))
 
     def forget(self, first: int) -> None:
         """Give up the memory of what only frames before ``first`` need."""

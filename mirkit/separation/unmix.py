@@ -187,9 +187,8 @@ def _config(
     folder: Path, general: dict[str, Any], target: str, targets: tuple[str, ...], state: dict[str, np.ndarray]
 ) -> Config:
     path = folder / f"{target}.json"
-    arguments = _read_json(path).get("args")
+    arguments = _read_json(path).get("args", {})
     try:
-        arguments = dict(arguments)  # type: ignore[call-overload]  # the next lines say what was wanted
         features = _features(general, len(state["input_mean"]), float(arguments.get("bandwidth", 16000.0)))
         sizes = UMXConfig(
             hidden_size=int(arguments["hidden_size"]),
@@ -197,7 +196,7 @@ def _config(
             unidirectional=bool(arguments.get("unidirectional", False)),
         )
         agree = int(arguments["nfft"]) == features.n_fft and int(general["nb_channels"]) == sizes.n_channels
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
             f"{path}: wanted args with nfft, nb_channels and hidden_size, and separator.json with nfft, "
             f"nhop, sample_rate and nb_channels ({type(error).__name__}: {error})"

@@ -87,7 +87,7 @@ def _step(y: torch.Tensor, x: torch.Tensor, eps: float) -> torch.Tensor:
     covariance += eps**0.5 * torch.eye(x.shape[-1], dtype=R.dtype, device=R.device)
     # The inverse is applied to the mixture first: one vector a point instead of a matrix a source.
     whitened = _solve(covariance, x)  # (n_bins, n_frames, n_channels)
-    return v[..., None] * torch.einsum("jfcd,ftd->jftc", R, whitened)
+    return torch.as_tensor(v[..., None] * torch.einsum("jfcd,ftd->jftc", R, whitened))
 
 
 def _solve(covariance: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -100,7 +100,7 @@ def _solve(covariance: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         determinant = a * d - b.abs().square()
         left, right = x[..., 0], x[..., 1]
         return torch.stack([d * left - b * right, a * right - b.conj() * left], -1) / determinant[..., None]
-    return torch.linalg.solve(covariance, x[..., None])[..., 0]
+    return torch.as_tensor(torch.linalg.solve(covariance, x[..., None])[..., 0])
 
 
 def ideal_binary_mask(target: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:

@@ -95,7 +95,9 @@ def test_each_fault_shows_in_its_own_measure(rng):
     noise = 0.01 * rng.standard_normal(target.shape)
 
     def score(estimate):
-        return {k: np.median(v) for k, v in bss_eval_target(target, rest, estimate, window_length=RATE).items()}
+        return {
+            k: np.median(v) for k, v in bss_eval_target(target, rest, estimate, window_length=RATE).items()
+        }
 
     filtered, leaking, noisy = score(np.roll(target, 20)), score(target + 0.1 * rest), score(target + noise)
     assert filtered["sir"] > 40 > 5 > filtered["isr"]
