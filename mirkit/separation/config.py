@@ -80,6 +80,7 @@ class TrainingConfig:
     validation_excerpts: int = 16
     statistics_excerpts: int = 16
     absent_share: float = 0.25
+    seek_active: float = 0.5
     random_mix: float = 0.5
     gain_min: float = 0.25
     gain_max: float = 1.25
