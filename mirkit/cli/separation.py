@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirkit.cli import _batch, _options
+from mirkit.cli import _batch, _options, _separation_corpus
 
 if TYPE_CHECKING:
     from mirkit.annotation import ActivityAnnotation
     from mirkit.separation import Model
     from mirkit.separation.config import InferenceConfig
+
+
+FIGURE_S = 30.0
+"""More would not be seen, and would take memory."""
 
 
 @click.group("separation")
@@ -33,23 +37,13 @@ class _Predicted:
     skipped: bool = False
 
 
-class Names(click.ParamType):  # type: ignore[type-arg]  # a generic only in click's newer stubs
-    """Names separated by commas."""
-
-    name = "NAME,..."
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:  # noqa: ARG002  # click's signature
-        """Return the names."""
-        if isinstance(value, tuple):
-            return value
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-
-
 @command.command()
 @_options.inputs
 @_options.output("mirkit-separation")
 @click.option("--model", default="default", show_default=True, help="Bundled model by name, or a folder.")
-@click.option("--targets", type=Names(), help="Compute only these stems; all of the model's by default.")
+@click.option(
+    "--targets", type=_options.NAMES, help="Compute only these stems; all of the model's by default."
+)
 @click.option(
     "--gate",
     type=click.Choice(["hard", "soft", "off"]),
@@ -112,7 +106,7 @@ def predict(
     from mirkit.parallel import map_all
 
     _batch.check_folder(output)
-    loaded = _model(model)  # fails early if there is no such model
+    loaded = _separation_corpus.loaded(model)  # fails early if there is no such model
     loaded.parts_for(targets)
     changes = {
         "gate": gate,
@@ -159,13 +153,15 @@ def _predict_file(
     folder = folders[path]
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, skipped=True)
-    loaded = _model(model)
+    loaded = _separation_corpus.loaded(model)
     with replacing(folder, folder=True) as temporary:
         stems, gain = _write_stems(path, temporary, loaded, settings, options, progress)
+        if options["figure"]:
+            _draw(temporary, temporary / "spectrograms.png", "spectrograms", None, FIGURE_S, path.name)
         record = _batch.run_record(
             path,
             {"model": model, **options, **changes},
-            model={"name": loaded.name, "sha256": weights_sha256(model)},
+            model={"name": loaded.name, "sha256": _separation_corpus.weights_sha256(model)},
             gain=gain,
             look_ahead_s=round(loaded.config.replace(inference=settings).look_ahead_s, 3),
         )
@@ -211,25 +207,48 @@ def _write_stems(
     return tuple(names), writer.gain
 
 
-@lru_cache(maxsize=1)
-def _model(name_or_folder: str) -> Model:
-    from mirkit import separation
+def _draw(
+    folder: Path, output: Path, kind: str, start_s: float | None, duration_s: float, title: str
+) -> None:
+    """Draw a part of a result: from its middle if no start is given."""
+    from mirkit import _figures, separation
+    from mirkit.separation import plots, result
 
-    return separation.load(name_or_folder)
+    content = result.read_description(folder)
+    if start_s is None:
+        start_s = max(0.0, (content["n_samples"] / content["sample_rate"] - duration_s) / 2)
+    part = separation.Separation.read(folder, start_s=start_s, duration_s=duration_s)
+    draw = plots.plot_spectrograms if kind == "spectrograms" else plots.plot
+    _figures.save(draw(part, title=title, offset_s=start_s), output)
 
 
-@lru_cache(maxsize=8)
-def weights_sha256(name_or_folder: str) -> str | dict[str, str]:
-    """Return the hash of a model's weights, or those of the files of an Open-Unmix folder."""
-    from mirkit import checkpoint
-    from mirkit.separation import unmix
+@command.command()
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="PNG, PDF or SVG file.")
+@click.option(
+    "--kind", type=click.Choice(["spectrograms", "stems"]), default="spectrograms", show_default=True,
+    help="Spectrograms with masks, or waveforms with activity.",
+)  # fmt: skip
+@click.option("--start", "start_s", type=click.FloatRange(min=0), help="Seconds; the middle by default.")
+@click.option(
+    "--duration", "duration_s", type=click.FloatRange(min=0, min_open=True), default=FIGURE_S,
+    show_default=True, help="Seconds to show.",
+)  # fmt: skip
+@_options.existing
+def plot(
+    result: Path, output: Path, kind: str, start_s: float | None, duration_s: float, existing: str
+) -> None:
+    """Draw a part of a result folder."""
+    from mirkit._files import replacing
 
-    folder = Path(name_or_folder)
-    return (
-        unmix.sha256(folder)
-        if unmix.is_folder(folder)
-        else checkpoint.sha256(checkpoint.find("separation", name_or_folder))
-    )
+    if output.suffix.lower() not in {".png", ".pdf", ".svg"}:
+        raise click.UsageError(f"--output {output}: wanted a name that ends in .png, .pdf or .svg")
+    if not _batch.check_existing(output, existing):
+        click.echo(f"{output}: already there, skipped")
+        return
+    with replacing(output) as temporary:
+        _draw(result, temporary, kind, start_s, duration_s, result.name)
+    click.echo(str(output))
 
 
 def _line(done: _Predicted) -> str:
@@ -247,3 +266,7 @@ def _entry(done: _Predicted) -> dict[str, Any]:
         "stems": list(done.stems),
         "gain": done.gain,
     }
+
+
+for _command in (_separation_corpus.train, _separation_corpus.evaluate, _separation_corpus.compare):
+    command.add_command(_command)

@@ -230,7 +230,7 @@ class _Networks:
         self.names = tuple(name for name in outputs if targets is None or name in targets)
         self._chosen = [outputs.index(name) for name in self.names]
         # A shared network may give masks that nobody asked for, and one without a classifier no activity.
-        self.heard = self.names if all(_has_classifier(part.network) for part in parts) else ()
+        self.heard = self.names if all(part.has_classifier for part in parts) else ()
         whole = len(self.names) == len(model.config.targets)
         self._with_residual = settings.wiener_residual or not whole
 
@@ -272,10 +272,6 @@ class _Networks:
                 y = torch.cat([y, (x - y.sum(dim=0))[None]])
             refined.append(wiener(y, x, iterations=settings.wiener_iterations)[:n_sources])
         return torch.cat(refined, dim=-1)
-
-
-def _has_classifier(network: torch.nn.Module) -> bool:
-    return getattr(network, "classifier", None) is not None
 
 
 def _annotated(piece: Piece, labels: tuple[str, ...], grid: FeatureConfig) -> ActivityAnnotation | None:

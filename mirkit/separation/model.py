@@ -206,6 +206,11 @@ class Part:
         """How its weights are named in a checkpoint."""
         return self.targets[0] if len(self.targets) == 1 else "shared"
 
+    @property
+    def has_classifier(self) -> bool:
+        """Whether the network tells when its targets sound."""
+        return getattr(self.network, "classifier", None) is not None
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -257,6 +262,11 @@ class Model:
     def untrained(cls, config: Config) -> Model:
         """Return a model with random weights."""
         return cls(tuple(Part(group, build(config, group).eval()) for group in config.groups), config)
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether every network tells when its targets sound."""
+        return all(part.has_classifier for part in self.parts)
 
     def parts_for(self, targets: Sequence[str] | None) -> tuple[Part, ...]:
         """Return the networks that some targets need, all for None.

@@ -92,12 +92,26 @@ class Separation:
             self.activity.write(folder)
 
     @classmethod
-    def read(cls, folder: str | os.PathLike[str]) -> Separation:
-        """Return what `write`, or ``mirkit separation predict``, wrote into a folder."""
+    def read(
+        cls, folder: str | os.PathLike[str], *, start_s: float = 0.0, duration_s: float | None = None
+    ) -> Separation:
+        """Return what `write`, or ``mirkit separation predict``, wrote into a folder, or a part of it."""
         folder = Path(folder)
         content = read_description(folder)
-        stems = {name: audio.read(stem_file(folder, name)) for name in content["stems"]}
-        return cls(stems, read_activity(folder))
+        stems = {
+            name: audio.read(stem_file(folder, name), start_s=start_s, duration_s=duration_s)
+            for name in content["stems"]
+        }
+        result = cls(stems, read_activity(folder))
+        if result.activity is None or (start_s == 0 and duration_s is None):
+            return result
+        grid = result.activity.grid
+        first, last = (
+            grid.index(start_s + time_s) for time_s in (0.0, result.n_samples / result.sample_rate)
+        )
+        values = result.activity.values[:, max(0, first) : last + 1]
+        part = ActivityAnnotation(FrameGrid(0.0, grid.hop_s, values.shape[1]), result.activity.labels, values)
+        return cls(stems, part)
 
     @classmethod
     def joined(cls, pieces: Sequence[Separation]) -> Separation:
