@@ -286,7 +286,7 @@ def leakage_db(active: np.ndarray, estimate: Samples, mixture: Samples, hop_leng
     Examples
     --------
     >>> mixture = np.ones((1, 40))
-    >>> leakage_db(np.array([True, False]), 0.1 * mixture, mixture, 20)
+    >>> round(leakage_db(np.array([True, False]), 0.1 * mixture, mixture, 20), 6)
     -20.0
     """
     silent = np.repeat(~active, hop_length)[: estimate.shape[1]]

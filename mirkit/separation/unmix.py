@@ -100,12 +100,33 @@ class OpenUnmix(nn.Module):
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether a folder has the layout of a published Open-Unmix model."""
+    """Return whether a folder has the layout of a published Open-Unmix model.
+
+    Parameters
+    ----------
+    path : Path
+        Folder; it need not exist.
+
+    Returns
+    -------
+    bool
+    """
     return (path / "separator.json").is_file()
 
 
 def sha256(folder: Path) -> dict[str, str]:
-    """Return the hash of each file of weights in a folder, by file name."""
+    """Return the hash of each file of weights in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a published Open-Unmix model.
+
+    Returns
+    -------
+    dict of str to str
+        File name to 64 hexadecimal digits.
+    """
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.pth"))}
 
 

@@ -177,3 +177,25 @@ def test_incomplete_folders_are_refused(folder, change, message):
     change(folder)
     with pytest.raises(CheckpointError, match=message):
         load(folder)
+
+
+def test_public_weights_are_listed_with_their_terms_and_verified_offline(folder):
+    from click.testing import CliRunner
+
+    from mirkit.cli import root
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(root, ["models", *map(str, arguments)])
+        assert result.exit_code == code, result.output
+        return result
+
+    entries = {entry["model"]: entry for entry in json.loads(run("list", "--json").stdout)}
+    assert entries["umxl"]["licence"].startswith("CC BY-NC-SA")
+    assert "umxhq" in run("list").stdout
+    text = run("show", "umxhq").stdout
+    for part in ("MIT", "https://zenodo.org/records/3370489/files/vocals-b62c91ce.pth", '"hidden_size": 512'):
+        assert part in text
+    assert json.loads(run("verify", folder, "--json").stdout)["results"][0]["targets"] == ["drums", "vocals"]
+    path = next(folder.glob("drums-*.pth"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert "sha256 differs" in run("verify", folder, code=1).stderr
