@@ -13,6 +13,7 @@ over spectra, so nothing is transformed back, and the spectra of the references 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import numpy as np
 
@@ -22,10 +23,10 @@ __all__ = ["MEASURES", "bss_eval", "bss_eval_target"]
 
 MEASURES = ("sdr", "isr", "sir", "sar")
 
-BLOCK_LENGTH = 1 << 14
+BLOCK_LENGTH = 1 << 13
 """Samples in a transform of the correlations."""
 
-BLOCKS_AT_A_TIME = 16
+BLOCKS_AT_A_TIME = 8
 WINDOWS_AT_A_TIME = 8
 """Bounds of memory; larger ones are no faster."""
 
@@ -153,18 +154,28 @@ def _scores(
     n_channels, n_estimates = references.shape[1], len(estimates)
     x, y = (np.reshape(sources, (-1, sources.shape[-1])) for sources in (references, estimates))
     windows = list(_windows(x.shape[1], window_length, hop_length))
-    lags = _correlations(x, y, filter_length)
+    with _one_thread():
+        lags = _correlations(x, y, filter_length)
     every = _filters(lags, range(len(x)), range(len(y)))
     own = [
         _filters(lags, channels, channels)
         for channels in (range(k * n_channels, (k + 1) * n_channels) for k in range(n_estimates))
     ]
     energies = np.empty((8, n_estimates, len(windows)))
-    for first in range(0, len(windows), WINDOWS_AT_A_TIME):
-        chosen = slice(first, first + WINDOWS_AT_A_TIME)
-        energies[:, :, chosen] = _energies(x, y, every, own, windows[chosen])
+    with _one_thread():
+        for first in range(0, len(windows), WINDOWS_AT_A_TIME):
+            chosen = slice(first, first + WINDOWS_AT_A_TIME)
+            energies[:, :, chosen] = _energies(x, y, every, own, windows[chosen])
     with np.errstate(divide="ignore", invalid="ignore"):
         return {name: 10 * np.log10(energies[2 * k] / energies[2 * k + 1]) for k, name in enumerate(MEASURES)}
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Return a context in which BLAS keeps to one thread: for many small products more only wait."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def _windows(n_samples: int, window_length: int | None, hop_length: int | None) -> Iterator[slice]:
@@ -208,6 +219,25 @@ def _filters(lags: np.ndarray, sources: range, estimates: range) -> np.ndarray:
     """Return the least-squares filters ``(n_estimates, n_sources, n_lags)`` from channels to channels."""
     from scipy import linalg
 
+    n_lags, offset = lags.shape[2], lags.shape[0]  # the estimates' columns come after the references'
+    D = np.stack([lags[list(sources), offset + e].ravel() for e in estimates], axis=1)
+    try:
+        # Symmetric, so its transpose is itself in the order that LAPACK works in: no copy.
+        factor = linalg.cho_factor(_gram(lags, sources).T, lower=True, overwrite_a=True, check_finite=False)
+        C = linalg.cho_solve(factor, D, check_finite=False)
+    except linalg.LinAlgError:  # singular but for rounding: two equal channels, or a silent one
+        G = _gram(lags, sources)
+        try:
+            C = np.linalg.solve(G, D)
+        except np.linalg.LinAlgError:
+            C = np.linalg.lstsq(G, D, rcond=None)[0]
+    return np.asarray(C.T.reshape(len(estimates), len(sources), n_lags))
+
+
+def _gram(lags: np.ndarray, sources: range) -> np.ndarray:
+    """Return the inner products of all delayed sources, with museval's regularisation."""
+    from scipy import linalg
+
     n, n_lags = len(sources), lags.shape[2]
     blocks = np.empty((n, n_lags, n, n_lags))
     for i, a in enumerate(sources):
@@ -215,16 +245,7 @@ def _filters(lags: np.ndarray, sources: range, estimates: range) -> np.ndarray:
             blocks[i, :, j] = linalg.toeplitz(lags[a, b], lags[b, a])
     G = blocks.reshape(n * n_lags, n * n_lags)
     G[np.diag_indices_from(G)] += np.finfo(float).eps
-    offset = lags.shape[0]  # the estimates' columns come after the references'
-    D = np.stack([lags[list(sources), offset + e].ravel() for e in estimates], axis=1)
-    try:
-        C = linalg.cho_solve(linalg.cho_factor(G, check_finite=False), D, check_finite=False)
-    except linalg.LinAlgError:  # singular but for rounding: two equal channels, or a silent one
-        try:
-            C = np.linalg.solve(G, D)
-        except np.linalg.LinAlgError:
-            C = np.linalg.lstsq(G, D, rcond=None)[0]
-    return np.asarray(C.T.reshape(len(estimates), n, n_lags))
+    return G
 
 
 def _energies(
