@@ -228,7 +228,8 @@ class _Networks:
         self._networks = [part.network.eval().to(where) for part in parts]
         outputs = [target for part in parts for target in part.targets]
         self.names = tuple(name for name in outputs if targets is None or name in targets)
-        self._chosen = [outputs.index(name) for name in self.names]
+        chosen = [outputs.index(name) for name in self.names]
+        self._chosen = None if len(chosen) == len(outputs) else chosen  # all: no copy
         # A shared network may give masks that nobody asked for, and one without a classifier no activity.
         self.heard = self.names if all(part.has_classifier for part in parts) else ()
         whole = len(self.names) == len(model.config.targets)
@@ -254,9 +255,12 @@ class _Networks:
                 weights = torch.from_numpy(features.gate(found, self._settings)[:, first:last])
                 masks = masks * weights.to(masks)[:, None, None]
             estimates.append(masks * mixture)
-        found = torch.cat(estimates)[self._chosen]
-        activity = np.concatenate(probabilities)[self._chosen] if self.heard else None
-        return self._refined(found, mixture), activity
+        stems = torch.cat(estimates)
+        activity = np.concatenate(probabilities) if self.heard else None
+        if self._chosen is not None:
+            stems = stems[self._chosen]
+            activity = None if activity is None else activity[self._chosen]
+        return self._refined(stems, mixture), activity
 
     def _refined(self, estimates: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
         """Return the estimates after Wiener filtering, each stretch of frames by itself."""
