@@ -1,5 +1,6 @@
 from . import activity as activity
 from . import data as data
+from . import separation as separation
 from .annotation import ActivityAnnotation as ActivityAnnotation
 from .annotation import Intervals as Intervals
 from .annotation import Taxonomy as Taxonomy

@@ -16,7 +16,7 @@ import numpy as np
 from mirkit._files import replacing, write_json
 from mirkit.errors import CheckpointError
 
-__all__ = ["FORMAT", "Checkpoint", "bundled", "find", "sha256"]
+__all__ = ["FORMAT", "Checkpoint", "bundled", "check_arrays", "find", "sha256"]
 
 FORMAT = "mirkit.checkpoint/1"
 
@@ -133,6 +133,30 @@ class Checkpoint:
             seed=content["seed"],
             extra=content["extra"],
         )
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise `CheckpointError` unless there are exactly the weights that a network wants.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        Weights of a checkpoint.
+    wanted : mapping of str to tuple of int
+        Name to shape.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the weights that are missing, left over or of another shape.
+    """
+    for names, fault in ((set(wanted) - set(arrays), "missing"), (set(arrays) - set(wanted), "left over")):
+        if names:
+            listed = ", ".join(sorted(names)[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            raise CheckpointError(f"weights are {fault}: {listed}; the file does not belong to this config")
+    for name, shape in wanted.items():
+        if arrays[name].shape != shape:
+            raise CheckpointError(f"weight {name} has shape {arrays[name].shape}, wanted {shape}")
 
 
 def bundled(task: str) -> dict[str, Path]:

@@ -2,26 +2,61 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch.utils.data import Sampler
 
-from mirkit.errors import CheckpointError
+from mirkit.errors import CheckpointError, ParameterError
 
 if TYPE_CHECKING:
     from lightning import LightningModule
     from torch.utils.data import DataLoader
 
-__all__ = ["EpochSampler", "fit"]
+__all__ = ["EpochSampler", "Hardware", "fit", "is_first_process", "torch_device"]
+
+
+def torch_device(name: str = "auto") -> torch.device:
+    """Return a device that is there.
+
+    Parameters
+    ----------
+    name : str
+        ``auto`` takes a GPU where there is one; else ``cpu``, ``cuda``, ``mps``.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ParameterError
+        If there is no such device here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ParameterError(f"device {name!r} cannot be used ({reason}); use 'cpu' or 'auto'") from error
+    return device
+
+
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
     """Indices together with the number of the epoch, so that an example can depend on both.
 
     The trainer calls `set_epoch` at the start of each epoch, also after a resumed start, and worker
-    processes need no state of their own.
+    processes need no state of their own. Where several processes train together, each takes its share
+    of the indices.
 
     Parameters
     ----------
@@ -39,10 +74,56 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Return (epoch, index) in order: examples are random draws, so the order need not be."""
-        return iter([(self._epoch, index) for index in range(self._n_examples)])
+        rank, n_processes = _rank()
+        return iter([(self._epoch, rank + k * n_processes) for k in range(len(self))])
 
     def __len__(self) -> int:
-        return self._n_examples
+        return self._n_examples // _rank()[1]
+
+
+def _rank() -> tuple[int, int]:
+    """Return the number of this process and how many train together."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the one that writes results, of those that train together."""
+    return all(
+        os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What to train on; each is Lightning's flag of about the same name.
+
+    Parameters
+    ----------
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    n_devices : int
+        GPUs, or processes on the CPU, of each machine; 0 takes all GPUs where ``device`` is ``auto``, else
+        one.
+    n_nodes : int
+        Machines; each runs the same command, under SLURM, torchrun or Lightning's own variables.
+    strategy : str
+        Such as ``auto``, ``ddp`` or ``fsdp``.
+    precision : {"32-true", "16-mixed", "bf16-mixed"}
+        Of the networks' arithmetic.
+
+    Examples
+    --------
+    >>> Hardware("cuda", n_devices=4, n_nodes=2, strategy="ddp").n_nodes
+    2
+    """
+
+    device: str = "auto"
+    n_devices: int = 0
+    n_nodes: int = 1
+    strategy: str = "auto"
+    precision: Precision = "32-true"
 
 
 def fit(
@@ -56,8 +137,8 @@ def fit(
     patience: int,
     monitor: str,
     mode: Literal["min", "max"],
-    precision: Literal["32-true", "bf16-mixed"] = "32-true",
-    device: str = "auto",
+    device: str | Hardware = "auto",
+    gradient_clip: float | None = 1.0,
     resume: bool = False,
     progress: bool = False,
 ) -> float:
@@ -81,10 +162,10 @@ def fit(
         Logged quantity that decides.
     mode : {"min", "max"}
         Which way is better.
-    precision : {"32-true", "bf16-mixed"}
-        Arithmetic of the forward and backward pass; weights are always 32 bits.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    device : str or Hardware
+        ``auto``, ``cpu``, ``cuda`` or ``mps``; or these with numbers of devices and machines.
+    gradient_clip : float, optional
+        Largest norm of a step's gradient; None does not clip.
     resume : bool
         Go on from ``last.ckpt`` if it is there.
     progress : bool
@@ -100,7 +181,6 @@ def fit(
     import sys
     import warnings
 
-    import torch
     from lightning import Trainer
     from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint
     from lightning.pytorch.loggers import CSVLogger
@@ -115,11 +195,15 @@ def fit(
     reseed = LambdaCallback(
         on_train_batch_start=lambda trainer, *_: torch.manual_seed(seed * 1_000_003 + trainer.global_step)
     )
+    hardware = device if isinstance(device, Hardware) else Hardware(device)
     trainer = Trainer(
-        accelerator={"cuda": "gpu"}.get(device, device),
-        devices="auto" if device == "auto" else 1,
+        accelerator={"cuda": "gpu"}.get(hardware.device, hardware.device),
+        devices=hardware.n_devices or ("auto" if hardware.device == "auto" else 1),
+        num_nodes=hardware.n_nodes,
+        strategy=hardware.strategy,
+        precision=hardware.precision,
+        use_distributed_sampler=False,  # EpochSampler knows its share
         max_epochs=max_epochs,
-        precision=precision,
         callbacks=[reseed, keep, EarlyStopping(monitor, mode=mode, patience=patience)],
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=10,
@@ -127,7 +211,7 @@ def fit(
         enable_progress_bar=progress,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        gradient_clip_val=1.0,
+        gradient_clip_val=gradient_clip,
     )
     last = folder / "last.ckpt"
     state_path = last if resume and last.is_file() else None

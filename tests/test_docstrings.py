@@ -21,6 +21,12 @@ MODULES = (
     "mirkit.examples",
     "mirkit.multitrack",
     "mirkit.parallel",
+    "mirkit.separation",
+    "mirkit.separation.bss",
+    "mirkit.separation.metrics",
+    "mirkit.separation.plots",
+    "mirkit.separation.unmix",
+    "mirkit.separation.wiener",
 )
 
 REQUIRED = {

@@ -19,7 +19,7 @@ from mirkit.activity.examples import Excerpts, Scene, prepare
 from mirkit.activity.model import Model, build
 from mirkit.annotation import Taxonomy
 from mirkit.errors import DatasetError
-from mirkit.loop import EpochSampler, fit
+from mirkit.loop import EpochSampler, Hardware, fit
 
 if TYPE_CHECKING:
     from lightning import LightningModule
@@ -129,8 +129,7 @@ def train(
         patience=config.training.patience,
         monitor="valid_ap",
         mode="max",
-        precision=config.training.precision,
-        device=device,
+        device=Hardware(device, precision=config.training.precision),
         resume=resume,
         progress=progress,
     )

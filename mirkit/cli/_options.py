@@ -41,6 +41,21 @@ progress = click.option(
 )
 
 
+class _Names(click.ParamType):  # type: ignore[type-arg]  # a generic only in click's newer stubs
+    """Names separated by commas."""
+
+    name = "NAME,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:  # noqa: ARG002  # click's signature
+        """Return the names."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+NAMES = _Names()
+
+
 def output(default: str) -> Callable[[Command], Command]:
     """Return the option ``-o`` with a default folder."""
     return click.option(

@@ -1,4 +1,4 @@
-"""``mirkit models``: the trained models that come with mirkit."""
+"""``mirkit models``: the trained models that come with mirkit, and public ones that it can use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mirkit.cli import _options
 
 @click.group("models")
 def command() -> None:
-    """Bundled models: what there is, what each is, and whether it is undamaged."""
+    """Bundled and public models: what there is, what each is, and whether it is undamaged."""
 
 
 def _folders() -> dict[str, Path]:
@@ -37,35 +37,75 @@ def _entry(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
+def _public() -> dict[str, Any]:
+    """Return the weights that others publish and mirkit can use: name to where they are and on what terms."""
+    from importlib import resources
+
+    listed = (resources.files("mirkit") / "models" / "public.json").read_text(encoding="utf-8")
+    return dict(json.loads(listed))
+
+
 @command.command("list")
 @_options.as_json
 def list_models(as_json: bool) -> None:
-    """List the bundled models; all work offline."""
+    """List the bundled models, which all work offline, and public weights to fetch yourself."""
     entries = [_entry(name, folder) for name, folder in _folders().items()]
+    public = _public()
     if as_json:
-        click.echo(json.dumps(entries, indent=1))
+        elsewhere = [{"model": name, "bundled": False, **entry} for name, entry in public.items()]
+        click.echo(json.dumps([{**entry, "bundled": True} for entry in entries] + elsewhere, indent=1))
         return
     for entry in entries:
         click.echo(
             f"{entry['model']}  {entry['network']}  {entry['bytes'] / 1e6:.1f} MB  "
             f"sha256 {entry['sha256'][:12]}"
         )
+    click.echo("Published elsewhere; mirkit fetches nothing, 'mirkit models show NAME' tells how:")
+    for name, entry in public.items():
+        click.echo(f"{name}  {entry['network']}  {entry['megabytes']} MB  {entry['licence']}")
 
 
 @command.command("show")
 @click.argument("model")
 def show(model: str) -> None:
-    """Print the card of a model: a bundled one by name, or a folder."""
+    """Print the card of a model: a bundled one or a public one by name, or a folder."""
     from mirkit.checkpoint import Checkpoint
 
+    if model in _public() and not Path(model).is_dir():
+        click.echo(_how_to_get(model, _public()[model]))
+        return
     click.echo(Checkpoint.load(_folders().get(model, Path(model))).card)
+
+
+def _how_to_get(name: str, entry: dict[str, Any]) -> str:
+    """Return what public weights are, where their files lie, and what to put beside them."""
+    targets = [file.partition("-")[0].partition("_")[0] for file in entry["files"]]
+    return "\n".join(
+        [
+            f"{name}: Open-Unmix for {', '.join(targets)}, {entry['megabytes']} MB",
+            f"licence: {entry['licence']}",
+            f"trained on: {entry['data']}",
+            f"published scores: {entry['scores']}",
+            "",
+            f"Fetch these into a folder {name}/ (the digits in a name are the start of the file's sha256):",
+            *(f"  {entry['url']}{file}" for file in entry["files"]),
+            "Where they are missing, write beside them",
+            f"  separator.json: {json.dumps(entry['separator'])}",
+            *(f"  {target}.json: {json.dumps({'args': entry['args']})}" for target in targets),
+            f"Then, without any network: mirkit models verify {name}/",
+            f"                           mirkit separation predict SONG --model {name}/",
+        ]
+    )
 
 
 @command.command("verify")
 @click.argument("models", nargs=-1)
 @_options.as_json
 def verify(models: tuple[str, ...], as_json: bool) -> None:
-    """Load models and compare their weights with the hashes on record; all bundled ones by default."""
+    """Load models and compare their weights with the hashes on record; all bundled ones by default.
+
+    A folder of Open-Unmix weights is compared with the hashes in the names of its files.
+    """
     from mirkit.parallel import map_all
 
     outcomes = map_all(_verified, models or tuple(_folders()))
@@ -80,6 +120,13 @@ def _verified(name: str) -> dict[str, Any]:
     from mirkit.errors import CheckpointError
 
     folder = _folders().get(name, Path(name))
+    if (folder / "separator.json").is_file():
+        from mirkit import separation
+        from mirkit.separation import unmix
+
+        model = separation.load(folder)
+        return {"model": name, "task": "separation", "network": "umx", "targets": list(model.config.targets),
+                "sha256": unmix.sha256(folder)}  # fmt: skip
     entry = _entry(name, folder)
     published = json.loads((resources.files("mirkit") / "models" / "sha256.json").read_text(encoding="utf-8"))
     if name in published and published[name] != entry["sha256"]:

@@ -1,0 +1,11 @@
+from .config import Config as Config
+from .inference import bound as bound
+from .inference import load as load
+from .inference import predict as predict
+from .inference import stream as stream
+from .metrics import Scores as Scores
+from .metrics import evaluate as evaluate
+from .model import Model as Model
+from .plots import plot as plot
+from .result import Separation as Separation
+from .training import train as train

@@ -1,0 +1,153 @@
+"""The residual U-Net, its settings and its checkpoints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from separation.conftest import untrained
+
+from mirkit.checkpoint import Checkpoint
+from mirkit.errors import CheckpointError, ParameterError
+from mirkit.separation import Config, Model
+from mirkit.separation.config import FeatureConfig, IASSConfig, InferenceConfig
+from mirkit.separation.model import IASS, build
+
+
+def n_parameters(module):
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def test_published_network_layer_by_layer():
+    network = IASS(IASSConfig(), FeatureConfig(), ("vocals",))
+    encoder = n_parameters(network.encoders) + n_parameters(network.skips)
+    assert (encoder, n_parameters(network.decoders)) == (75_984, 66_577)
+    assert (n_parameters(network.classifier), n_parameters(network.last)) == (7_137, 3_048_912)
+    assert n_parameters(network) == 3_205_682
+    without = IASS(IASSConfig(classifier=False), FeatureConfig(), ("vocals",))
+    assert n_parameters(without) == 3_205_682 - 7_137
+
+
+def test_published_sizes_between_the_layers():
+    network = IASS(IASSConfig(), FeatureConfig(), ("vocals",)).eval()
+    sizes = []
+    for encoder in network.encoders:
+        encoder.register_forward_hook(lambda _, given, out: sizes.append((given[0].shape[2], out.shape[2])))
+    for layer in network.classifier:
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(lambda *hooked: sizes.append(hooked[2].shape[2]))
+    with torch.inference_mode():
+        masks, logits = network(torch.rand(1, 1, 2049, 3))
+    assert sizes == [(1487, 495), (495, 165), (165, 55), 18, 6, 2, 1]
+    assert (masks.shape, logits.shape) == ((1, 1, 1, 2049, 3), (1, 1, 3))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("classifier", [False, True])
+def test_a_model_has_a_mask_for_each_target(tiny, shared, classifier):
+    model = untrained(tiny.replace(shared=shared, iass=IASSConfig((4, 6), classifier, (4, 4))))
+    assert len(model.parts) == (1 if shared else 2)
+    n_targets = 0
+    for part in model.parts:
+        masks, logits = part.network(torch.rand(1, 1, 129, 7))
+        assert masks.shape == (1, len(part.targets), 1, 129, 7)
+        assert (masks >= 0).all()
+        assert (logits is not None) == classifier
+        n_targets += masks.shape[1]
+    assert n_targets == 2
+
+
+@pytest.mark.parametrize("network", ["iass", "umx"])
+def test_examples_of_a_batch_do_not_touch_one_another(tiny, network):
+    config = tiny.replace(network=network)
+    net = build(config, ("piano",)).eval()
+    x = torch.rand(3, config.n_channels, 129, 12, requires_grad=True)
+    masks, logits = net(x)
+    (masks[1].sum() + (0 if logits is None else logits[1].sum())).backward()
+    touched = x.grad.abs().sum(dim=(1, 2, 3)) > 0
+    assert touched.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_saved_and_loaded_models_agree(tiny, tmp_path, shared):
+    model = untrained(tiny.replace(shared=shared))
+    model.checkpoint().save(tmp_path / "m")
+    back = Model.from_checkpoint(Checkpoint.load(tmp_path / "m", task="separation"))
+    x = torch.rand(1, 1, 129, 9)
+    for a, b in zip(model.parts, back.parts, strict=True):
+        assert a.targets == b.targets
+        for one, other in zip(a.network(x), b.network(x), strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert back.config == model.config
+
+
+def test_targets_named_like_parts_of_a_container_are_no_trouble(tiny, tmp_path):
+    config = tiny.replace(targets=("keys", "pop", "forward"))
+    untrained(config).checkpoint().save(tmp_path / "m")
+    back = Model.from_checkpoint(Checkpoint.load(tmp_path / "m"))
+    assert [part.name for part in back.parts] == ["keys", "pop", "forward"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.pop("piano/last.bias"), "weights are missing: piano/last.bias"),
+        (lambda a: a.update({"drums/x": np.zeros(1, np.float32)}), "weights are left over: drums/x"),
+        (
+            lambda a: a.update({"piano/last.bias": np.zeros(2, np.float32)}),
+            r"piano/last.bias has shape \(2,\)",
+        ),
+    ],
+)
+def test_other_weights_are_refused_by_name(model, change, message):
+    kept = model.checkpoint()
+    arrays = dict(kept.arrays)
+    change(arrays)
+    changed = Checkpoint(**{name: getattr(kept, name) for name in kept.__slots__} | {"arrays": arrays})
+    with pytest.raises(CheckpointError, match=message):
+        Model.from_checkpoint(changed)
+
+
+def test_only_the_networks_that_targets_need(tiny):
+    model = untrained(tiny)
+    assert [part.name for part in model.parts_for(["piano"])] == ["piano"]
+    assert model.parts_for(None) == model.parts
+    shared = untrained(tiny.replace(shared=True))
+    assert [part.name for part in shared.parts_for(["piano"])] == ["shared"]
+    with pytest.raises(ParameterError, match="unknown target 'kazoo'; unnamed knows vocals, piano"):
+        model.parts_for(["vocals", "kazoo"])
+    with pytest.raises(ParameterError, match="at least one of vocals, piano"):
+        model.parts_for([])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"targets": []}, "at least one stem"),
+        ({"targets": ["a", "a"]}, "each once"),
+        ({"network": "umx", "shared": True}, "one network for each target"),
+        ({"features": {"hop_length": 1000}}, "multiple of twice hop_length"),
+        ({"inference": {"gate_filter_frames": 20}}, "must be odd"),
+        ({"inference": {"gate_threshold": 1.0}}, "between 0 and 1"),
+        ({"inference": {"wiener_iterations": 1, "segment_frames": 310}}, "multiple of wiener_frames"),
+        ({"inference": {"segment_frames": 0}}, "segment_frames must be 1"),
+        ({"inference": {"wiener_iterations": -1}}, "wiener_iterations must be 0"),
+        ({"inference": {"gait": "hard"}}, "did you mean 'gate'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(change, message):
+    with pytest.raises(ParameterError, match=message):
+        Config.from_dict(change)
+
+
+def test_too_few_bins_are_refused():
+    with pytest.raises(ParameterError, match="bins are too few for 3 encoders"):
+        IASS(IASSConfig(), FeatureConfig(n_fft=64, hop_length=16), ("a",))
+
+
+@pytest.mark.parametrize("name", ["default", "iass-published", "umxhq"])
+def test_presets_are_settings(name):
+    config = Config.from_toml(name)
+    assert config.inference == InferenceConfig() or name == "umxhq"
+    with pytest.raises(ParameterError, match="iass-published, umxhq"):
+        Config.from_toml("nothing")
