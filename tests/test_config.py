@@ -25,7 +25,7 @@ def test_the_default_preset_is_the_defaults():
     ("values", "message"),
     [
         ({"netwrok": "cnn"}, "unknown key 'netwrok'; did you mean 'network'"),
-        ({"network": "resnet"}, "config.network must be one of 'cnn'"),
+        ({"network": "resnet"}, "config.network must be one of 'fc'"),
         (
             {"training": {"batchsize": 3}},
             "config.training: unknown key 'batchsize'; did you mean 'batch_size'",
@@ -46,5 +46,5 @@ def test_mistakes_in_files_name_the_file(tmp_path):
     path.write_text("network = cnn", encoding="utf-8")
     with pytest.raises(ParameterError, match=r"mine\.toml: cannot be read as TOML"):
         Config.from_toml(path)
-    with pytest.raises(ParameterError, match=r"neither a file nor a preset \(default"):
+    with pytest.raises(ParameterError, match=r"neither a file nor a preset \(bundled, default"):
         Config.from_toml("defualt")

@@ -139,7 +139,8 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray]]):
     """Excerpts for one data set: log-mel patches with labels in {0, 1, NaN}.
 
     Each excerpt starts from a class drawn evenly among those that occur, so rare instruments are as
-    frequent as common ones; the stem is heard alone or with others of its song and guests of other songs.
+    frequent as common ones, and from one of its stems, the likelier the longer it sounds; the stem is heard
+    alone or with others of its song and guests of other songs.
 
     Parameters
     ----------
@@ -169,6 +170,10 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray]]):
                 if label is not None and scene.active[stem_index].any():
                     self._members[label].append((scene_index, stem_index))
         self._present = [label for label, members in enumerate(self._members) if members]
+        self._sounding = [
+            np.cumsum([scenes[k].active[stem].sum() * scenes[k].hop_s for k, stem in members])
+            for members in self._members
+        ]
         if not self._present:
             raise DatasetError(
                 "no stem of the data set sounds and belongs to a class; check its instrument labels"
@@ -224,8 +229,11 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray]]):
 
     def _draw(self, rng: np.random.Generator, length: int) -> tuple[Scene, int, int]:
         """Return a stem of an evenly drawn class and a start at which it sounds."""
-        members = self._members[self._present[rng.integers(len(self._present))]]
-        scene_index, stem = members[rng.integers(len(members))]
+        label = self._present[rng.integers(len(self._present))]
+        length_s = self._sounding[label]
+        scene_index, stem = self._members[label][
+            np.searchsorted(length_s, rng.random() * length_s[-1], "right")
+        ]
         scene = self._scenes[scene_index]
         frames = np.flatnonzero(scene.active[stem])
         time_s = frames[rng.integers(len(frames))] * scene.hop_s
