@@ -17,7 +17,7 @@ from mirkit.errors import MirkitError
 
 COMMANDS = {
     "activity": "Which instruments play when.",
-    "data": "Data sets: list, validate, split, annotate, synthesize.",
+    "data": "Data sets: list, validate, split, annotate, synthesize, tracker.",
     "models": "Bundled models: list, show, verify.",
     "demo": "Run instrument activity on the bundled recordings.",
     "doctor": "What is installed, and what is missing.",
