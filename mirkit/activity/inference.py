@@ -240,7 +240,7 @@ def _probabilities(network: torch.nn.Module, patches: np.ndarray, device: torch.
         logits = network(torch.from_numpy(patches).to(device))
         # A copy: torch's own memory, kept, would lie between its large pieces and make the heap grow
         # with the length of the sound.
-        return logits.sigmoid().T.cpu().numpy().copy()
+        return np.asarray(logits.sigmoid().T.cpu().numpy().copy())
 
 
 def _overlap_average(

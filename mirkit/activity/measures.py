@@ -125,7 +125,7 @@ def label_ranking_average_precision(
 
     For each clip and each of its true labels, the share of true labels among all labels that score at
     least as high; the mean over true labels, then over clips. Unknown labels of a clip are left out of
-    its ranking.
+    its ranking, clips of which nothing is known out of the mean.
 
     Parameters
     ----------
@@ -162,7 +162,9 @@ def label_ranking_average_precision(
     if over == "labels":
         return float(totals.sum() / n_true.sum()) if n_true.any() else math.nan
     clips = np.where(n_true > 0, totals / np.maximum(n_true, 1), 1.0)
-    clips = clips if over == "clips" else clips[n_true > 0]
+    # clips of which nothing is known would count as perfect
+    counted = n_true > 0 if over == "nonempty clips" else ~np.isnan(reference).all(axis=0)
+    clips = clips[counted]
     return float(clips.mean()) if clips.size else math.nan
 
 

@@ -18,7 +18,7 @@ from mirkit.errors import MirkitError
 COMMANDS = {
     "activity": "Which instruments play when.",
     "separation": "A mixture into its instruments.",
-    "data": "Data sets: list, validate, split, annotate, synthesize.",
+    "data": "Data sets: list, validate, split, annotate, synthesize, tracker.",
     "models": "Models, bundled and public: list, show, verify.",
     "demo": "Run instrument activity on the bundled recordings.",
     "doctor": "What is installed, and what is missing.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mirkit.cli import _options as options
-from mirkit.cli import synthesize
+from mirkit.cli import synthesize, tracker
 from mirkit.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @click.group("data")
 def command() -> None:
-    """Data sets: list, validate, split, annotate, synthesize."""
+    """Data sets: list, validate, split, annotate, synthesize, tracker."""
 
 
 command.add_command(synthesize.command)
+command.add_command(tracker.command)
 
 
 @command.command("list")

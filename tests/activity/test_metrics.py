@@ -247,3 +247,10 @@ def test_windows_below_a_second_are_refused():
 def test_mismatched_sequences_are_refused():
     with pytest.raises(ParameterError, match="must match"):
         evaluate([song(np.zeros((2, 20)))], [])
+
+
+def test_clips_of_which_nothing_is_known_leave_the_mean():
+    truth = np.array([[1.0, np.nan], [0.0, np.nan]])
+    score = np.array([[0.1, 0.5], [0.9, 0.5]])
+    assert measures.label_ranking_average_precision(truth, score) == 0.5
+    assert np.isnan(measures.label_ranking_average_precision(truth[:, 1:], score[:, 1:]))
