@@ -162,7 +162,7 @@ def stream(
 def bound(
     reference: Separation, kind: Literal["mixture", "binary", "ratio"], *, device: str = "auto"
 ) -> Separation:
-    """Return what no mask of its kind can surpass, or no system should fall below.
+    """Return what a mask made from the truth achieves, or the mixture itself: bounds for a system.
 
     Parameters
     ----------

@@ -106,6 +106,18 @@ def test_estimates_come_within_the_stated_look_ahead(model):
     assert latest_s > 0.5 * TINY.look_ahead_s  # and the statement is not an empty one
 
 
+def test_memory_does_not_grow_with_the_length(model, monkeypatch):
+    kept = []
+    spectra = Analysis.spectra
+    monkeypatch.setattr(
+        Analysis, "spectra", lambda self, *frames: kept.append(self._kept.shape[1]) or spectra(self, *frames)
+    )
+    for _ in stream(model, cut(noise(20.0), *[4000] * 40)):
+        pass
+    assert len(kept) > 50
+    assert max(kept) <= RATE * TINY.look_ahead_s + 4000 + 20 * 64  # a block, and the context before
+
+
 def test_only_the_wanted_targets_are_computed(model):
     calls = []
     for part in model.parts:

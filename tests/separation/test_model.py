@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from separation.conftest import untrained
+from torch.nn import functional
 
 from mirkit.checkpoint import Checkpoint
 from mirkit.errors import CheckpointError, ParameterError
@@ -40,6 +41,63 @@ def test_published_sizes_between_the_layers():
         masks, logits = network(torch.rand(1, 1, 2049, 3))
     assert sizes == [(1487, 495), (495, 165), (165, 55), 18, 6, 2, 1]
     assert (masks.shape, logits.shape) == ((1, 1, 1, 2049, 3), (1, 1, 3))
+
+
+def described(state, x, sizes=(1487, 495, 165)):
+    """Return mask and logits as the published layer table has them, written out a second time."""
+
+    def norm(name, y):
+        mean, variance = (state[f"{name}.running_{kind}"][:, None, None] for kind in ("mean", "var"))
+        weight, bias = (state[f"{name}.{kind}"][:, None, None] for kind in ("weight", "bias"))
+        return (y - mean) / torch.sqrt(variance + 1e-5) * weight + bias
+
+    def layer(function, name, y, **options):
+        return function(y, state[f"{name}.weight"], state[f"{name}.bias"], **options)
+
+    conv, up = functional.conv2d, functional.conv_transpose2d
+    whole, x = x, (x[:, :, :1487] + state["input_mean"][:, None]) * state["input_scale"][:, None]
+    outputs = []
+    for k in range(3):
+        y = functional.leaky_relu(
+            norm(f"encoders.{k}.first_norm", layer(conv, f"encoders.{k}.first", x, padding=1))
+        )
+        y = functional.leaky_relu(
+            norm(f"encoders.{k}.second_norm", layer(conv, f"encoders.{k}.second", y, padding=1))
+        )
+        y = y + layer(conv, f"encoders.{k}.residual", x)
+        x = layer(conv, f"encoders.{k}.down", y, stride=(3, 1))
+        outputs.append(x)
+    z = x
+    for k in (0, 2, 4):
+        z = norm(f"classifier.{k + 1}", layer(conv, f"classifier.{k}", z, stride=(3, 1)))
+    z = layer(conv, "classifier.6", z, stride=(2, 1))
+    for k in (2, 1, 0):
+        missing = sizes[k] - 3 * x.shape[2]
+        x = layer(up, f"decoders.{k}.up", x, stride=(3, 1), output_padding=(missing, 0))
+        if k:
+            x = torch.cat([x, layer(conv, f"skips.{k - 1}", outputs[k - 1], padding=1)], 1)
+        x = norm(
+            f"decoders.{k}.first_norm", functional.leaky_relu(layer(up, f"decoders.{k}.first", x, padding=1))
+        )
+        x = layer(up, f"decoders.{k}.second", x, padding=1)
+        if k:
+            x = norm(f"decoders.{k}.second_norm", functional.leaky_relu(x))
+    x = layer(functional.linear, "last", x.transpose(2, 3)) * state["output_scale"] + state["output_mean"]
+    assert x.transpose(2, 3).shape == whole.shape
+    return torch.relu(x.transpose(2, 3)), z[:, :, 0]
+
+
+def test_the_network_is_wired_as_described():
+    network = untrained(Config(targets=("vocals",))).parts[0].network
+    with torch.inference_mode():
+        for name in ("input_mean", "input_scale", "output_scale", "output_mean"):
+            torch.nn.init.uniform_(getattr(network, name), 0.5, 1.5)
+        x = torch.rand(2, 1, 2049, 6)
+        masks, logits = network(x)
+        expected_masks, expected_logits = described(network.state_dict(), x)
+    # The same operations in single precision; sums may be ordered differently.
+    torch.testing.assert_close(masks[:, 0], expected_masks, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(logits, expected_logits, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("shared", [False, True])
