@@ -140,7 +140,7 @@ def train(
         else f"# {model.name}\n\nTrained on {model.dataset['name']}.\n"
     )
     replace(model, card=text).checkpoint().save(output)
-    reached = ", ".join(f"{part} {loss:.4g}" for part, loss in model.scores["validation_mse"].items())
+    reached = ", ".join(f"{part} {loss:.4g}" for part, loss in model.scores["validation_loss"].items())
     click.echo(f"{output}: validation error {reached}")
 
 

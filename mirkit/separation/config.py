@@ -13,7 +13,7 @@ from typing import Any, Literal
 from mirkit import _config
 from mirkit.errors import ParameterError
 
-__all__ = ["Config", "FeatureConfig", "IASSConfig", "InferenceConfig", "TrainingConfig", "UMXConfig"]
+__all__ = ["BandedConfig", "Config", "FeatureConfig", "IASSConfig", "InferenceConfig", "TrainingConfig", "UMXConfig"]
 
 OTHER = "other"
 """The target that is defined by the others: what is left of the mixture."""
@@ -72,8 +72,30 @@ class UMXConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BandedConfig:
+    """Residual U-Net on bands of frequency, all targets at once.
+
+    ``regions`` are numbers of bands and bins in each, from the lowest on; ``channels`` are the features of
+    each level, which has half the bands of the one before.
+    """
+
+    regions: tuple[tuple[int, int], ...] = ((80, 1), (40, 3), (40, 8), (32, 31))
+    channels: tuple[int, ...] = (24, 40, 56, 80)
+    dense_factor: int = 4
+    latent_size: int = 384
+    n_layers: int = 2
+    classifier: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Excerpts, loss, optimiser and stopping."""
+    """Excerpts, loss, optimiser and stopping.
+
+    ``level_db`` is the largest random change of a whole excerpt's level. ``loss`` ``magnitude`` is the
+    published squared error of magnitudes, ``phase`` the absolute error of what a real mask can reach; see
+    `mirkit.separation.training.losses`. ``schedule`` ``cosine`` lets the learning rate rise for
+    ``warm_up_steps`` and fall to nothing at the end of ``max_epochs``. ``gradient_clip`` 0 does not clip.
+    """
 
     excerpt_s: float = 6.0
     excerpts_per_song: int = 64
@@ -85,13 +107,18 @@ class TrainingConfig:
     gain_min: float = 0.25
     gain_max: float = 1.25
     channel_swap: float = 0.5
+    level_db: float = 0.0
     truth: Literal["level", "confidence"] = "level"
+    loss: Literal["magnitude", "phase"] = "magnitude"
     bce_weight: float = 2.0
     batch_size: int = 8
     max_epochs: int = 100
     patience: int = 20
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
+    gradient_clip: float = 0.0
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    warm_up_steps: int = 0
     plateau_factor: float = 0.3
     plateau_patience: int = 8
     plateau_cooldown: int = 2
@@ -144,7 +171,7 @@ class Config:
 
     Parameters
     ----------
-    network : {"iass", "umx"}
+    network : {"iass", "umx", "banded"}
         Architecture.
     targets : tuple of str
         Stems to estimate: classes of the taxonomy, and ``other`` for what is left of the mixture.
@@ -152,13 +179,13 @@ class Config:
         One network for all targets instead of one for each.
     taxonomy : str
         Classes, see `Taxonomy.load`.
-    features, iass, umx, training, inference
+    features, iass, umx, banded, training, inference
         Settings of each part.
 
     Raises
     ------
     ParameterError
-        If there is no target, one occurs twice, or the network cannot be shared.
+        If there is no target, or one occurs twice.
 
     Examples
     --------
@@ -167,21 +194,20 @@ class Config:
     (1487, True)
     """
 
-    network: Literal["iass", "umx"] = "iass"
+    network: Literal["iass", "umx", "banded"] = "iass"
     targets: tuple[str, ...] = ("vocals", "drums", "bass", "electric guitar", "acoustic guitar", "piano")
     shared: bool = False
     taxonomy: str = "stems6"
     features: FeatureConfig = field(default_factory=FeatureConfig)
     iass: IASSConfig = field(default_factory=IASSConfig)
     umx: UMXConfig = field(default_factory=UMXConfig)
+    banded: BandedConfig = field(default_factory=BandedConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     inference: InferenceConfig = field(default_factory=InferenceConfig)
 
     def __post_init__(self) -> None:
         if not self.targets or len(set(self.targets)) != len(self.targets):
             raise ParameterError(f"targets must name at least one stem, each once, got {list(self.targets)}")
-        if self.shared and self.network == "umx":
-            raise ParameterError("network 'umx' is one network for each target; set shared to false")
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -191,7 +217,7 @@ class Config:
     @property
     def n_channels(self) -> int:
         """Channels that a network sees at a time: 1 for their mean."""
-        return self.umx.n_channels if self.network == "umx" else 1
+        return {"iass": 1, "umx": self.umx.n_channels, "banded": 2}[self.network]
 
     @property
     def residual(self) -> str:

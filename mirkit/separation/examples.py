@@ -375,6 +375,10 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray, np.ndarray]]):
                 k = self._targets.index(label)
                 stems[k] += samples
                 activity[k] = np.maximum(activity[k], self._active(scene, label, start, samples))
+        if rng is not None and training.level_db:
+            gain = np.float32(10 ** (rng.uniform(-training.level_db, training.level_db) / 20))
+            mixture *= gain
+            stems *= gain
         return mixture, stems, activity
 
     def _active(self, scene: Scene, label: str, start: int, samples: Samples) -> np.ndarray:
@@ -391,4 +395,6 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray, np.ndarray]]):
 
 
 def _one(rng: np.random.Generator, scenes: Sequence[Scene]) -> Scene:
-    return scenes[int(rng.integers(len(scenes)))]
+    """Return a random scene, longer ones more often: each second counts the same."""
+    ends = np.cumsum([scene.n_samples for scene in scenes])
+    return scenes[int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))]

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from mirkit.checkpoint import Checkpoint, check_arrays
 from mirkit.errors import CheckpointError, ParameterError
+from mirkit.separation.banded import BandedUNet
 from mirkit.separation.config import Config, FeatureConfig, IASSConfig
 from mirkit.separation.unmix import OpenUnmix
 
@@ -181,6 +182,8 @@ def build(config: Config, targets: tuple[str, ...]) -> nn.Module:
     >>> build(Config(), ("vocals",)).targets
     ('vocals',)
     """
+    if config.network == "banded":
+        return BandedUNet(config.banded, config.features, targets)
     if config.network == "umx":
         return OpenUnmix(config.umx, config.features, targets)
     return IASS(config.iass, config.features, targets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,12 @@ def losses(network: nn.Module, config: Config, batch: Batch) -> tuple[torch.Tens
     cross-entropy of the frames' activity; they are added with ``config.training.bce_weight``. The gate
     is not applied.
 
+    With ``config.training.loss`` ``phase`` instead, for the spectra *S* of a target and *X* of the mixture
+    and its mask *M*, the mean over bins of \\|*M* \\|X\\| - Re(*S X** / \\|X\\|)\\|, relative to the mean of
+    \\|X\\| in the excerpt, for all targets and the rest: what is at a right angle to the mixture no real
+    mask can change (H. Erdogan et al., "Phase-sensitive and recognition-boosted speech separation using
+    deep recurrent neural networks", ICASSP 2015).
+
     Parameters
     ----------
     network : Module
@@ -68,16 +75,47 @@ def losses(network: nn.Module, config: Config, batch: Batch) -> tuple[torch.Tens
     0.0
     """
     mixture, stems, activity = batch
-    magnitudes = _magnitudes(mixture, config)
+    spectra = _spectra(mixture, config)
+    magnitudes = _seen(spectra.abs(), config)
     masks, logits = network(magnitudes)
-    separation = functional.mse_loss(masks * magnitudes[:, None], _magnitudes(stems, config))
+    if config.training.loss == "phase":
+        separation = _phase_error(masks, spectra, stems, config)
+    else:
+        separation = functional.mse_loss(
+            masks * magnitudes[:, None], _seen(_spectra(stems, config).abs(), config)
+        )
     if logits is None:
         return separation, separation.new_zeros(())
-    return separation, functional.binary_cross_entropy_with_logits(logits, activity)
+    return separation, functional.binary_cross_entropy_with_logits(logits.float(), activity)
 
 
-def _magnitudes(samples: torch.Tensor, config: Config) -> torch.Tensor:
+def _phase_error(
+    masks: torch.Tensor, mixture: torch.Tensor, stems: torch.Tensor, config: Config
+) -> torch.Tensor:
+    """Return the error of a real mask, see `losses`; up to the bandwidth, beyond which nothing is known."""
+    bins = slice(0, config.features.n_input_bins)
+    mixture, masks = mixture[..., bins, :], masks[..., bins, :].float()
+    magnitude = mixture.abs()
+    direction = mixture.conj() / magnitude.clamp(min=1e-8)
+    wanted = magnitude.new_zeros(*stems.shape[:3], *magnitude.shape[-2:])
+    sounding = stems.abs().amax(dim=(2, 3)) > 0  # silent stems cost nothing
+    item = sounding.nonzero()[:, 0]
+    wanted[sounding] = (_spectra(stems[sounding], config)[..., bins, :] * direction[item]).real
+    error = masks * magnitude[:, None] - wanted
+    level = magnitude.mean(dim=(1, 2, 3)).clamp(min=1e-5)
+    total = error.abs().mean(dim=(2, 3, 4)).sum(dim=1)
+    if error.shape[1] > 1:  # the rest's error is the opposite of the sum
+        total = total + error.sum(dim=1).abs().mean(dim=(1, 2, 3))
+    return (total / level).mean() / (error.shape[1] + 1)
+
+
+def _seen(magnitudes: torch.Tensor, config: Config) -> torch.Tensor:
     """Return ``(..., n_channels, n_bins, n_frames)`` with the channels that the network sees."""
+    return magnitudes.mean(dim=-3, keepdim=True) if config.n_channels == 1 else magnitudes
+
+
+def _spectra(samples: torch.Tensor, config: Config) -> torch.Tensor:
+    """Return ``(..., n_bins, n_frames)`` of ``(..., n_samples)``."""
     grid = config.features
     window = torch.hann_window(grid.n_fft, device=samples.device)
     spectra = torch.stft(
@@ -88,8 +126,7 @@ def _magnitudes(samples: torch.Tensor, config: Config) -> torch.Tensor:
         center=False,
         return_complex=True,
     )
-    magnitudes = spectra.abs().reshape(*samples.shape[:-1], grid.n_bins, -1)
-    return magnitudes.mean(dim=-3, keepdim=True) if config.n_channels == 1 else magnitudes
+    return spectra.reshape(*samples.shape[:-1], grid.n_bins, -1)
 
 
 def train(
@@ -166,16 +203,16 @@ def train(
         model = _finished(own, config.replace(targets=group), seed) if resume else None
         if model is None:
             loss = _fitted(part, config, scenes, valid_scenes, own, seed, device, resume, n_jobs, progress)
-            model = Model((part,), config.replace(targets=group), scores={"validation_mse": loss}, seed=seed)
+            model = Model((part,), config.replace(targets=group), scores={"validation_loss": loss}, seed=seed)
             if is_first_process():
                 model.checkpoint().save(own / "model")
         done.append(model)
-    best = {model.parts[0].name: model.scores["validation_mse"] for model in done}
+    best = {model.parts[0].name: model.scores["validation_loss"] for model in done}
     return Model(
         parts=tuple(part for model in done for part in model.parts),
         config=config,
         name=name,
-        scores={"validation_mse": best, "not_used": problems + valid_problems},
+        scores={"validation_loss": best, "not_used": problems + valid_problems},
         dataset={"name": dataset.name, "sha256": _fingerprint(train_items), "n_songs": len(scenes)},
         seed=seed,
     )
@@ -237,10 +274,10 @@ def _fitted(
         seed=seed,
         max_epochs=training.max_epochs,
         patience=training.patience,
-        monitor="valid_mse",
+        monitor="valid_separation",
         mode="min",
         device=device,
-        gradient_clip=None,
+        gradient_clip=training.gradient_clip or None,
         resume=resume,
         progress=progress,
     )
@@ -252,6 +289,8 @@ def _set_statistics(network: nn.Module, excerpts: Excerpts, config: Config) -> N
     """Give the network the mean and deviation of each frequency over the mixtures."""
     keys = excerpts.fixed(config.training.statistics_excerpts)
     spectra = (features.magnitudes(excerpts[key][0], config.features) for key in keys)
+    if (compress := getattr(network, "compress", None)) is not None:
+        spectra = (compress(torch.from_numpy(values)).numpy() for values in spectra)
     mean, deviation = features.bin_statistics(spectra)
     n_bins = config.features.n_input_bins
     with torch.no_grad():
@@ -281,25 +320,36 @@ def _module(network: nn.Module, config: Config) -> LightningModule:
 
         def training_step(self, batch: Batch, _: int) -> torch.Tensor:
             separation, activity = losses(self.network, config, batch)
-            self.log_dict({"train_mse": separation, "train_bce": activity}, on_epoch=True, on_step=False)
+            self.log_dict({"train_separation": separation, "train_bce": activity}, on_epoch=True, on_step=False)
             return separation + config.training.bce_weight * activity
 
         def validation_step(self, batch: Batch, _: int) -> None:
             separation, activity = losses(self.network, config, batch)
             # Every process sees all validation excerpts, so there is nothing to gather.
-            self.log_dict({"valid_mse": separation, "valid_bce": activity}, batch_size=len(batch[0]))
+            self.log_dict({"valid_separation": separation, "valid_bce": activity}, batch_size=len(batch[0]))
 
         def configure_optimizers(self) -> Any:
             training = config.training
             optimizer = torch.optim.Adam(
                 self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
             )
-            schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            if training.schedule == "cosine":
+                schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.factor)
+                return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
                 optimizer,
                 factor=training.plateau_factor,
                 patience=training.plateau_patience,
                 cooldown=training.plateau_cooldown,
             )
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": "valid_mse"}}
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "valid_separation"}}
+
+        def factor(self, step: int) -> float:
+            """Return the learning rate at a step, of the largest one."""
+            n_warm_up = config.training.warm_up_steps
+            if step < n_warm_up:
+                return (step + 1) / n_warm_up
+            n_steps = max(1.0, float(self.trainer.estimated_stepping_batches) - n_warm_up)
+            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - n_warm_up) / n_steps)))
 
     return SeparationModule()

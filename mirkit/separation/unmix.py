@@ -39,7 +39,7 @@ class OpenUnmix(nn.Module):
     features : FeatureConfig
         Spectra that come in.
     targets : tuple of str
-        The one stem that the mask is for.
+        The one stem that the mask is for, as published; or several, whose masks come from one trunk.
 
     Examples
     --------
@@ -53,6 +53,7 @@ class OpenUnmix(nn.Module):
         self.targets = targets
         self._n_input_bins, self._n_channels = features.n_input_bins, config.n_channels
         n_in, n_out = config.n_channels * features.n_input_bins, config.n_channels * features.n_bins
+        n_out *= len(targets)
         size = config.hidden_size
         self.fc1 = nn.Linear(n_in, size, bias=False)
         self.bn1 = nn.BatchNorm1d(size)
@@ -82,7 +83,7 @@ class OpenUnmix(nn.Module):
 
         Returns
         -------
-        masks : Tensor of shape (batch, 1, n_channels, n_bins, n_frames)
+        masks : Tensor of shape (batch, n_targets, n_channels, n_bins, n_frames)
             0 or more, not bounded above.
         logits : None
         """
@@ -94,9 +95,9 @@ class OpenUnmix(nn.Module):
         x = torch.tanh(x).reshape(n_frames, batch, -1)
         x = torch.cat([x, self.lstm(x)[0]], dim=-1)  # (frames, batch, 2 * hidden)
         x = torch.relu(self.bn2(self.fc2(x.reshape(n_frames * batch, -1))))
-        x = self.bn3(self.fc3(x)).reshape(n_frames, batch, self._n_channels, -1)
+        x = self.bn3(self.fc3(x)).reshape(n_frames, batch, len(self.targets), self._n_channels, -1)
         x = torch.relu(x * self.output_scale + self.output_mean)
-        return x.permute(1, 2, 3, 0).unsqueeze(1), None
+        return x.permute(1, 2, 3, 4, 0), None
 
 
 def is_folder(path: Path) -> bool:

@@ -20,6 +20,12 @@ TINY = Config.from_dict(
         "features": {"sample_rate": 8000, "n_fft": 256, "hop_length": 64, "bandwidth_hz": 3500.0},
         "iass": {"channels": [4, 6], "classifier_channels": [4, 4]},
         "umx": {"hidden_size": 16, "n_layers": 2, "n_channels": 2},
+        "banded": {
+            "regions": [[14, 1], [20, 5]],
+            "channels": [4, 6],
+            "latent_size": 12,
+            "n_layers": 1,
+        },
         "inference": {
             "segment_frames": 40,
             "context_frames": 20,

@@ -183,7 +183,6 @@ def test_only_the_networks_that_targets_need(tiny):
     [
         ({"targets": []}, "at least one stem"),
         ({"targets": ["a", "a"]}, "each once"),
-        ({"network": "umx", "shared": True}, "one network for each target"),
         ({"features": {"hop_length": 1000}}, "multiple of twice hop_length"),
         ({"inference": {"gate_filter_frames": 20}}, "must be odd"),
         ({"inference": {"gate_threshold": 1.0}}, "between 0 and 1"),
@@ -203,9 +202,9 @@ def test_too_few_bins_are_refused():
         IASS(IASSConfig(), FeatureConfig(n_fft=64, hop_length=16), ("a",))
 
 
-@pytest.mark.parametrize("name", ["default", "iass-published", "umxhq"])
+@pytest.mark.parametrize("name", ["banded", "default", "iass-published", "iass-shared", "umx-shared", "umxhq"])
 def test_presets_are_settings(name):
     config = Config.from_toml(name)
-    assert config.inference == InferenceConfig() or name == "umxhq"
-    with pytest.raises(ParameterError, match="iass-published, umxhq"):
+    assert config.inference == InferenceConfig() or name not in ("default", "iass-published")
+    with pytest.raises(ParameterError, match="umx-shared, umxhq"):
         Config.from_toml("nothing")
