@@ -92,7 +92,7 @@ class TrainingConfig:
     """Excerpts, loss, optimiser and stopping.
 
     ``level_db`` is the largest random change of a whole excerpt's level. ``loss`` ``magnitude`` is the
-    published squared error of magnitudes, ``phase`` the absolute error of what a real mask can reach; see
+    published squared error of magnitudes, ``phase`` one of what a real mask can reach; see
     `mirkit.separation.training.losses`. ``schedule`` ``cosine`` lets the learning rate rise for
     ``warm_up_steps`` and fall to nothing at the end of ``max_epochs``. ``gradient_clip`` 0 does not clip.
     """

@@ -225,7 +225,7 @@ class _Networks:
         where: torch.device,
     ) -> None:
         self._settings, self._n_channels = settings, model.config.n_channels
-        self._networks = [part.network.eval().to(where) for part in parts]
+        self._networks = [part.for_use().to(where) for part in parts]
         outputs = [target for part in parts for target in part.targets]
         self.names = tuple(name for name in outputs if targets is None or name in targets)
         chosen = [outputs.index(name) for name in self.names]
@@ -254,7 +254,9 @@ class _Networks:
                 probabilities.append(found[:, first:last])
                 weights = torch.from_numpy(features.gate(found, self._settings)[:, first:last])
                 masks = masks * weights.to(masks)[:, None, None]
-            estimates.append(masks * mixture)
+            # A real times a complex array would make the masks complex first.
+            product = masks[..., None] * torch.view_as_real(mixture)
+            estimates.append(torch.view_as_complex(product))
         stems = torch.cat(estimates)
         activity = np.concatenate(probabilities) if self.heard else None
         if self._chosen is not None:

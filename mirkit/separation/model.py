@@ -214,6 +214,10 @@ class Part:
         """Whether the network tells when its targets sound."""
         return getattr(self.network, "classifier", None) is not None
 
+    def for_use(self) -> nn.Module:
+        """Return the network in evaluation mode, in the form that computes fastest."""
+        return self.network.fused() if isinstance(self.network, BandedUNet) else self.network.eval()
+
 
 @dataclass(frozen=True, eq=False)
 class Model:

@@ -47,10 +47,11 @@ def losses(network: nn.Module, config: Config, batch: Batch) -> tuple[torch.Tens
     is not applied.
 
     With ``config.training.loss`` ``phase`` instead, for the spectra *S* of a target and *X* of the mixture
-    and its mask *M*, the mean over bins of \\|*M* \\|X\\| - Re(*S X** / \\|X\\|)\\|, relative to the mean of
-    \\|X\\| in the excerpt, for all targets and the rest: what is at a right angle to the mixture no real
-    mask can change (H. Erdogan et al., "Phase-sensitive and recognition-boosted speech separation using
-    deep recurrent neural networks", ICASSP 2015).
+    and its mask *M*, the squared error *M* \\|X\\| - Re(*S X** / \\|X\\|): what is at a right angle to the
+    mixture no real mask can change (H. Erdogan et al., "Phase-sensitive and recognition-boosted speech
+    separation using deep recurrent neural networks", ICASSP 2015). Divided by \\|X\\|, so that loud bins
+    count in proportion to their magnitude, not their energy, and soft passages are learned, too; a weight
+    that depends on the mixture only leaves the best mask as it is. Averaged over all targets and the rest.
 
     Parameters
     ----------
@@ -102,11 +103,11 @@ def _phase_error(
     item = sounding.nonzero()[:, 0]
     wanted[sounding] = (_spectra(stems[sounding], config)[..., bins, :] * direction[item]).real
     error = masks * magnitude[:, None] - wanted
-    level = magnitude.mean(dim=(1, 2, 3)).clamp(min=1e-5)
-    total = error.abs().mean(dim=(2, 3, 4)).sum(dim=1)
     if error.shape[1] > 1:  # the rest's error is the opposite of the sum
-        total = total + error.sum(dim=1).abs().mean(dim=(1, 2, 3))
-    return (total / level).mean() / (error.shape[1] + 1)
+        error = torch.cat([error, error.sum(dim=1, keepdim=True)], dim=1)
+    level = magnitude.mean(dim=(1, 2, 3)).clamp(min=1e-5)[:, None, None, None]
+    weights = 1.0 / (level * (magnitude + 0.1 * level))
+    return (error.square().mean(dim=1) * weights).mean()
 
 
 def _seen(magnitudes: torch.Tensor, config: Config) -> torch.Tensor:

@@ -115,3 +115,14 @@ def test_open_unmix_may_share_its_trunk(tiny):
     assert masks.shape == (1, 2, 2, 129, 30)
     assert logits is None
     assert (masks[:, 0] - masks[:, 1]).abs().max() > 1e-3
+
+
+@torch.inference_mode()
+def test_the_form_for_use_computes_the_same(banded):
+    network = untrained(banded).parts[0].network
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    masks, logits = network(spectra())
+    fused_masks, fused_logits = network.fused()(spectra())
+    torch.testing.assert_close(fused_masks, masks, atol=1e-5, rtol=0)
+    torch.testing.assert_close(fused_logits, logits, atol=1e-5, rtol=1e-5)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
