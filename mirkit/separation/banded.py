@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -101,7 +102,11 @@ class BandedUNet(nn.Module):
         super().__init__()
         self.targets = targets
         n_bands = _checked(config, features)
-        self._regions, self._n_bins, self._n_input_bins = config.regions, features.n_bins, features.n_input_bins
+        self._regions, self._n_bins, self._n_input_bins = (
+            config.regions,
+            features.n_bins,
+            features.n_input_bins,
+        )
         sizes = [n_bands >> k for k in range(len(config.channels))]
         channels, n_latent = config.channels, sizes[-1] * config.channels[-1]
         self.split = nn.ModuleList(
@@ -113,9 +118,7 @@ class BandedUNet(nn.Module):
             Residual(a, b, size, max(8, size // config.dense_factor))
             for a, b, size in zip((channels[0], *channels), channels, sizes, strict=False)
         )
-        self.downs = nn.ModuleList(
-            nn.Conv2d(n, n, (2, 1), stride=(2, 1), bias=False) for n in channels[:-1]
-        )
+        self.downs = nn.ModuleList(nn.Conv2d(n, n, (2, 1), stride=(2, 1), bias=False) for n in channels[:-1])
         self.latent_in = nn.Linear(n_latent, config.latent_size)
         self.lstm = nn.LSTM(
             config.latent_size,
@@ -126,15 +129,12 @@ class BandedUNet(nn.Module):
         )
         self.latent_out = nn.Linear(config.latent_size, n_latent)
         self.classifier = (
-            nn.Sequential(
-                nn.Linear(2 * config.latent_size, 128), nn.ReLU(), nn.Linear(128, len(targets))
-            )
+            nn.Sequential(nn.Linear(2 * config.latent_size, 128), nn.ReLU(), nn.Linear(128, len(targets)))
             if config.classifier
             else None
         )
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(b, a, (2, 1), stride=(2, 1), bias=False)
-            for a, b in zip(channels, channels[1:], strict=False)
+            nn.ConvTranspose2d(b, a, (2, 1), stride=(2, 1), bias=False) for a, b in pairwise(channels)
         )
         self.decoders = nn.ModuleList(
             Residual(n, n, size, max(8, size // config.dense_factor))
@@ -153,7 +153,10 @@ class BandedUNet(nn.Module):
         network = copy.deepcopy(self).eval()
         for block in [*network.encoders, *network.decoders]:
             block.first, block.first_norm = fuse_conv_bn_eval(block.first, block.first_norm), nn.Identity()
-            block.second, block.second_norm = fuse_conv_bn_eval(block.second, block.second_norm), nn.Identity()
+            block.second, block.second_norm = (
+                fuse_conv_bn_eval(block.second, block.second_norm),
+                nn.Identity(),
+            )
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def compress(self, magnitudes: torch.Tensor) -> torch.Tensor:
@@ -220,7 +223,7 @@ class BandedUNet(nn.Module):
             parts.append(layer(x[:, :, first : first + n]))
             first += n
         y = torch.cat(parts, dim=2)[:, :, : self._n_input_bins].float()
-        y = y.unflatten(1, (len(self.targets) + 1, 2)).softmax(dim=1)[:, :-1]
+        y = y.reshape(len(y), len(self.targets) + 1, 2, *y.shape[2:]).softmax(dim=1)[:, :-1]
         # Above the bandwidth, as in the last bins below it.
         edge = y[:, :, :, -8:].mean(dim=3, keepdim=True)
         return torch.cat([y, edge.expand(-1, -1, -1, self._n_bins - self._n_input_bins, -1)], dim=3)
@@ -231,8 +234,8 @@ def _checked(config: BandedConfig, features: FeatureConfig) -> int:
     n_bins = sum(n * width for n, width in config.regions)
     if not 0 <= n_bins - features.n_input_bins < config.regions[-1][1]:
         raise ParameterError(
-            f"regions must cover the {features.n_input_bins} bins of the bandwidth and end with the band that "
-            f"holds the last one, but they cover {n_bins}; change regions or bandwidth_hz"
+            f"regions must cover the {features.n_input_bins} bins of the bandwidth and end with the band "
+            f"that holds the last one, but they cover {n_bins}; change regions or bandwidth_hz"
         )
     n_bands = sum(n for n, _ in config.regions)
     if n_bands % 2 ** (len(config.channels) - 1):

@@ -13,7 +13,15 @@ from typing import Any, Literal
 from mirkit import _config
 from mirkit.errors import ParameterError
 
-__all__ = ["BandedConfig", "Config", "FeatureConfig", "IASSConfig", "InferenceConfig", "TrainingConfig", "UMXConfig"]
+__all__ = [
+    "BandedConfig",
+    "Config",
+    "FeatureConfig",
+    "IASSConfig",
+    "InferenceConfig",
+    "TrainingConfig",
+    "UMXConfig",
+]
 
 OTHER = "other"
 """The target that is defined by the others: what is left of the mixture."""

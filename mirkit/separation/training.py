@@ -40,16 +40,16 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def losses(network: nn.Module, config: Config, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the two parts of the loss: separation and activity.
+    r"""Return the two parts of the loss: separation and activity.
 
     Hung and Lerch, ISMIR 2020: the mean squared error between masked and true magnitudes, and the binary
     cross-entropy of the frames' activity; they are added with ``config.training.bce_weight``. The gate
     is not applied.
 
     With ``config.training.loss`` ``phase`` instead, for the spectra *S* of a target and *X* of the mixture
-    and its mask *M*, the squared error *M* \\|X\\| - Re(*S X** / \\|X\\|): what is at a right angle to the
+    and its mask *M*, the squared error *M* \|X\| - Re(*S X** / \|X\|): what is at a right angle to the
     mixture no real mask can change (H. Erdogan et al., "Phase-sensitive and recognition-boosted speech
-    separation using deep recurrent neural networks", ICASSP 2015). Divided by \\|X\\|, so that loud bins
+    separation using deep recurrent neural networks", ICASSP 2015). Divided by \|X\|, so that loud bins
     count in proportion to their magnitude, not their energy, and soft passages are learned, too; a weight
     that depends on the mixture only leaves the best mask as it is. Averaged over all targets and the rest.
 
@@ -321,7 +321,9 @@ def _module(network: nn.Module, config: Config) -> LightningModule:
 
         def training_step(self, batch: Batch, _: int) -> torch.Tensor:
             separation, activity = losses(self.network, config, batch)
-            self.log_dict({"train_separation": separation, "train_bce": activity}, on_epoch=True, on_step=False)
+            self.log_dict(
+                {"train_separation": separation, "train_bce": activity}, on_epoch=True, on_step=False
+            )
             return separation + config.training.bce_weight * activity
 
         def validation_step(self, batch: Batch, _: int) -> None:
@@ -343,7 +345,10 @@ def _module(network: nn.Module, config: Config) -> LightningModule:
                 patience=training.plateau_patience,
                 cooldown=training.plateau_cooldown,
             )
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "valid_separation"}}
+            return {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": plateau, "monitor": "valid_separation"},
+            }
 
         def factor(self, step: int) -> float:
             """Return the learning rate at a step, of the largest one."""

@@ -202,7 +202,9 @@ def test_too_few_bins_are_refused():
         IASS(IASSConfig(), FeatureConfig(n_fft=64, hop_length=16), ("a",))
 
 
-@pytest.mark.parametrize("name", ["banded", "default", "iass-published", "iass-shared", "umx-shared", "umxhq"])
+@pytest.mark.parametrize(
+    "name", ["banded", "default", "iass-published", "iass-shared", "umx-shared", "umxhq"]
+)
 def test_presets_are_settings(name):
     config = Config.from_toml(name)
     assert config.inference == InferenceConfig() or name not in ("default", "iass-published")
