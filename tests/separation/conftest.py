@@ -61,7 +61,7 @@ def model() -> Model:
 def required(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except ImportError:
+    except (ImportError, RuntimeError):  # museval imports stempeg, which wants ffmpeg
         skip_or_fail(f"the package {name}")
         raise
 
