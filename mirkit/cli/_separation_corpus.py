@@ -79,6 +79,7 @@ def weights_sha256(name_or_folder: str) -> Any:
 )
 @click.option("--work", type=click.Path(path_type=Path), help="Folder for the state of the training.")
 @click.option("--resume", is_flag=True, help="Go on from the state in --work; what is done is kept.")
+@click.option("--start", help="Bundled model by name, or a folder, whose weights to begin with.")
 @click.option("--devices", "n_devices", type=click.IntRange(min=0), default=0, show_default=True,
               help="GPUs, or processes on the CPU, of each machine; 0 is Lightning's choice.")  # fmt: skip
 @click.option("--nodes", "n_nodes", type=click.IntRange(min=1), default=1, show_default=True,
@@ -101,6 +102,7 @@ def train(
     card: Path | None,
     work: Path | None,
     resume: bool,
+    start: str | None,
     n_devices: int,
     n_nodes: int,
     strategy: str,
@@ -128,6 +130,7 @@ def train(
         name=name or output.name,
         folder=work or output.with_name(output.name + "-work"),
         resume=resume,
+        start=loaded(start) if start else None,
         device=loop.Hardware(device, n_devices, n_nodes, strategy, precision),
         n_jobs=n_jobs,
         progress=progress != "none",
@@ -323,9 +326,9 @@ def _fingerprint(item: MultiTrack, system: System) -> str:
 
 
 def _truth(item: MultiTrack, model: str) -> Separation:
-    from mirkit.separation import examples
+    from mirkit.separation.targets import truth
 
-    return examples.truth(item, loaded(model).config)
+    return truth(item, loaded(model).config)
 
 
 def _score(song: str, reference: Separation, system: System, device: str) -> Scores:

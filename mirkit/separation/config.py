@@ -99,9 +99,11 @@ class BandedConfig:
 class TrainingConfig:
     """Excerpts, loss, optimiser and stopping.
 
-    ``level_db`` is the largest random change of a whole excerpt's level. ``loss`` ``magnitude`` is the
-    published squared error of magnitudes, ``phase`` one of what a real mask can reach; see
-    `mirkit.separation.training.losses`. ``schedule`` ``cosine`` lets the learning rate rise for
+    ``level_db`` is the largest random change of a whole excerpt's level, ``speed`` of a song's speed (0.2:
+    up to a fifth faster or slower), ``tilt_db`` of a stem's colour at any frequency; ``band_limit`` is the
+    share of excerpts that end at a random frequency, ``mono`` of those without stereo. ``loss`` is
+    ``magnitude``, the published squared error of magnitudes, or ``phase``, one of what a real mask can
+    reach; see `mirkit.separation.training.losses`. ``schedule`` ``cosine`` lets the learning rate rise for
     ``warm_up_steps`` and fall to nothing at the end of ``max_epochs``. ``gradient_clip`` 0 does not clip.
     """
 
@@ -116,6 +118,10 @@ class TrainingConfig:
     gain_max: float = 1.25
     channel_swap: float = 0.5
     level_db: float = 0.0
+    speed: float = 0.0
+    tilt_db: float = 0.0
+    band_limit: float = 0.0
+    mono: float = 0.0
     truth: Literal["level", "confidence"] = "level"
     loss: Literal["magnitude", "phase"] = "magnitude"
     bce_weight: float = 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,122 +15,20 @@ from mirkit import audio
 from mirkit._files import replacing
 from mirkit._typing import Samples
 from mirkit.activation import LEVEL_HOP_S, level_activity
-from mirkit.annotation import Taxonomy
 from mirkit.audio import Audio
 from mirkit.errors import DatasetError
 from mirkit.multitrack import MultiTrack, Stem
 from mirkit.parallel import map_all
-from mirkit.separation import features
-from mirkit.separation.config import OTHER, Config
-from mirkit.separation.result import Separation
+from mirkit.separation import augmentation, features
+from mirkit.separation.config import Config
+from mirkit.separation.targets import grouped
 
-__all__ = ["Excerpts", "Grouping", "Row", "Scene", "grouped", "prepare", "truth"]
+__all__ = ["Excerpts", "Row", "Scene", "prepare"]
 
 PCM_STEPS = 32767.0
 
 Key = tuple[int, int]
 """(epoch, index)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """The stems of a song by target.
-
-    Parameters
-    ----------
-    stems : dict of str to list of Stem
-        Targets that occur, and ``other`` for what is known to be none of them.
-    unclear : list of Stem
-        Stems that may hold a target, nobody knows.
-    doubtful : frozenset of str
-        Targets that they may hold.
-    """
-
-    stems: dict[str, list[Stem]]
-    unclear: list[Stem]
-    doubtful: frozenset[str]
-
-
-def grouped(item: MultiTrack, config: Config) -> Grouping:
-    """Return which stems of a song make up which target.
-
-    If ``other`` is a target, it is everything that is not surely another one, as in MUSDB18.
-
-    Parameters
-    ----------
-    item : MultiTrack
-        Song.
-    config : Config
-        Targets and taxonomy.
-
-    Returns
-    -------
-    Grouping
-
-    Examples
-    --------
-    >>> song = MultiTrack("song", "", (Stem("1", "piano", "p.wav"), Stem("2", "guitar", "g.wav")))
-    >>> found = grouped(song, Config())
-    >>> list(found.stems), sorted(found.doubtful)
-    (['piano'], ['acoustic guitar', 'electric guitar'])
-    """
-    taxonomy = Taxonomy.load(config.taxonomy)
-    stems: dict[str, list[Stem]] = {}
-    unclear: list[Stem] = []
-    doubtful: set[str] = set()
-    for stem in item.stems:
-        classes = {taxonomy.canonical(raw) for raw in stem.instrument}
-        label = classes.pop() if len(classes) == 1 else None
-        may_be = {name for raw in stem.instrument for name in taxonomy.possible(raw)} & set(config.targets)
-        if label in config.targets:
-            stems.setdefault(str(label), []).append(stem)
-        elif label is not None or not may_be or OTHER in config.targets:
-            stems.setdefault(OTHER, []).append(stem)
-        else:
-            unclear.append(stem)
-            doubtful |= may_be
-    return Grouping(stems, unclear, frozenset(doubtful))
-
-
-def truth(item: MultiTrack, config: Config) -> Separation:
-    """Return the true stems of a song, which sum to its mixture.
-
-    Parameters
-    ----------
-    item : MultiTrack
-        Song with stems.
-    config : Config
-        Targets, taxonomy and sample rate.
-
-    Returns
-    -------
-    Separation
-        Each target, silent if the song lacks it, and the residual. A target that a stem may hold,
-        nobody knows, is not among them: its sound is in the residual.
-
-    Raises
-    ------
-    AudioError
-        If a file is missing or cannot be decoded.
-    DatasetError
-        If no target is known.
-    """
-    groups, rate = grouped(item, config), config.features.sample_rate
-    known = [target for target in config.targets if target not in groups.doubtful]
-    if not known or not item.stems:
-        raise DatasetError(f"{item.id}: none of the targets is known in this song; check its labels")
-    mixture = item.mix(rate, from_stems=True)
-    found: dict[str, Audio] = {}
-    rest = mixture.samples.copy()
-    for target in known:
-        samples = np.zeros_like(rest)
-        if target in groups.stems:
-            heard = audio.mix(stem.audio(rate) for stem in groups.stems[target]).samples
-            samples[:, : heard.shape[1]] = heard
-        found[target] = Audio(samples, rate)
-        rest -= samples
-    found[config.residual] = Audio(rest, rate)
-    return Separation(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,29 +263,51 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray, np.ndarray]]):
         mixture = np.zeros((2, self._length), np.float32)
         stems = np.zeros((len(self._targets), 2, self._length), np.float32)
         activity = np.zeros((len(self._targets), self.n_frames), np.float32)
+        speeds: dict[int, float] = {}  # the parts of one song keep their time
+        cutoff_hz = self._cutoff(rng)
         for label, scene, start in parts:
-            samples = scene.rows[label].read(start, self._length)
+            speed = 1.0
+            if rng is not None and training.speed:
+                speed = speeds.setdefault(id(scene), (1 + training.speed) ** rng.uniform(-1, 1))
+            samples = scene.rows[label].read(start, math.ceil(self._length * speed) + 1)
+            samples = augmentation.respeeded(samples, speed, self._length)
             if rng is not None:
-                samples *= np.float32(rng.uniform(training.gain_min, training.gain_max))
+                samples = samples * np.float32(rng.uniform(training.gain_min, training.gain_max))
+                if training.tilt_db or cutoff_hz is not None:
+                    samples = augmentation.recoloured(
+                        samples,
+                        rng,
+                        tilt_db=training.tilt_db,
+                        sample_rate=self._config.features.sample_rate,
+                        cutoff_hz=cutoff_hz,
+                    )
                 if rng.random() < training.channel_swap:
                     samples = samples[::-1]
             mixture += samples
             if label in self._targets:
                 k = self._targets.index(label)
                 stems[k] += samples
-                activity[k] = np.maximum(activity[k], self._active(scene, label, start, samples))
+                activity[k] = np.maximum(activity[k], self._active(scene, label, start, speed, samples))
+        if rng is not None and rng.random() < training.mono:
+            mixture[:] = mixture.mean(axis=0)
+            stems[:] = stems.mean(axis=1, keepdims=True)
         if rng is not None and training.level_db:
             gain = np.float32(10 ** (rng.uniform(-training.level_db, training.level_db) / 20))
             mixture *= gain
             stems *= gain
         return mixture, stems, activity
 
-    def _active(self, scene: Scene, label: str, start: int, samples: Samples) -> np.ndarray:
+    def _cutoff(self, rng: np.random.Generator | None) -> float | None:
+        if rng is None or rng.random() >= self._config.training.band_limit:
+            return None
+        return augmentation.cutoff(rng, self._config.features.sample_rate)
+
+    def _active(self, scene: Scene, label: str, start: int, speed: float, samples: Samples) -> np.ndarray:
         """Return 0 or 1 for each frame."""
         grid = self._config.features
         if self._config.training.truth == "confidence":
             return (features.confidence(samples, grid) >= 0.5).astype(np.float32)
-        middles = start + grid.n_fft // 2 + grid.hop_length * np.arange(self.n_frames)
+        middles = start + speed * (grid.n_fft // 2 + grid.hop_length * np.arange(self.n_frames))
         frames = np.floor(middles / grid.sample_rate / scene.hop_s + 1e-6).astype(int)
         active = scene.active[label]
         return np.where(frames < len(active), active[np.minimum(frames, len(active) - 1)], 0).astype(

@@ -17,7 +17,7 @@ from mirkit.separation.banded import BandedUNet
 from mirkit.separation.config import Config, FeatureConfig, IASSConfig
 from mirkit.separation.unmix import OpenUnmix
 
-__all__ = ["IASS", "Model", "Part", "build"]
+__all__ = ["IASS", "Model", "Part", "build", "replace_weights"]
 
 
 class Encoder(nn.Module):
@@ -348,7 +348,25 @@ class Model:
 
 
 def replace_weights(model: Model, arrays: Mapping[str, np.ndarray]) -> Model:
-    """Return the model with these weights in its networks; `CheckpointError` if they do not fit."""
+    """Return the model with these weights in its networks.
+
+    Parameters
+    ----------
+    model : Model
+        Its networks are changed.
+    arrays : mapping of str to ndarray
+        Named as in a checkpoint.
+
+    Returns
+    -------
+    Model
+        The same.
+
+    Raises
+    ------
+    CheckpointError
+        If weights are missing, left over or of another shape.
+    """
     wanted = {
         f"{part.name}/{name}": tuple(tensor.shape)
         for part in model.parts

@@ -22,7 +22,7 @@ from mirkit.loop import EpochSampler, Hardware, fit, is_first_process
 from mirkit.separation import features
 from mirkit.separation.config import Config
 from mirkit.separation.examples import Excerpts, Scene, prepare
-from mirkit.separation.model import Model, Part, build
+from mirkit.separation.model import Model, Part, build, replace_weights
 
 if TYPE_CHECKING:
     from lightning import LightningModule
@@ -100,8 +100,9 @@ def _phase_error(
     direction = mixture.conj() / magnitude.clamp(min=1e-8)
     wanted = magnitude.new_zeros(*stems.shape[:3], *magnitude.shape[-2:])
     sounding = stems.abs().amax(dim=(2, 3)) > 0  # silent stems cost nothing
-    item = sounding.nonzero()[:, 0]
-    wanted[sounding] = (_spectra(stems[sounding], config)[..., bins, :] * direction[item]).real
+    if sounding.any():
+        item = sounding.nonzero()[:, 0]
+        wanted[sounding] = (_spectra(stems[sounding], config)[..., bins, :] * direction[item]).real
     error = masks * magnitude[:, None] - wanted
     if error.shape[1] > 1:  # the rest's error is the opposite of the sum
         error = torch.cat([error, error.sum(dim=1, keepdim=True)], dim=1)
@@ -139,6 +140,7 @@ def train(
     name: str = "unnamed",
     folder: Path | None = None,
     resume: bool = False,
+    start: Model | None = None,
     device: str | Hardware = "auto",
     n_jobs: int = 1,
     progress: bool = False,
@@ -161,6 +163,9 @@ def train(
         Where the cache of decoded stems and the state of the training are kept; temporary if None.
     resume : bool
         Go on from the state in ``folder``: networks that are done are taken from there.
+    start : Model, optional
+        Begin with the weights of this model, which has the same networks and targets, to refine it on
+        other songs.
     device : str or Hardware
         ``auto``, ``cpu``, ``cuda`` or ``mps``, or these with numbers of devices and machines.
     n_jobs : int
@@ -177,6 +182,8 @@ def train(
     ------
     DatasetError
         If the data set has no such parts, no song can be used, or none holds a target.
+    CheckpointError
+        If the weights of ``start`` do not fit.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="mirkit-") as temporary:
@@ -187,6 +194,7 @@ def train(
                 seed=seed,
                 name=name,
                 folder=Path(temporary),
+                start=start,
                 device=device,
                 n_jobs=n_jobs,
                 progress=progress,
@@ -200,10 +208,16 @@ def train(
     for group in config.groups:
         seed_everything(seed, workers=True, verbose=False)  # each network as if it were the only one
         part = Part(group, build(config, group))
+        if start is not None:
+            weights = start.checkpoint().arrays
+            own_weights = {key: weights[key] for key in weights if key.startswith(f"{part.name}/")}
+            replace_weights(Model((part,), config.replace(targets=group)), own_weights)
         own = folder / part.name
         model = _finished(own, config.replace(targets=group), seed) if resume else None
         if model is None:
-            loss = _fitted(part, config, scenes, valid_scenes, own, seed, device, resume, n_jobs, progress)
+            loss = _fitted(
+                part, config, scenes, valid_scenes, own, seed, device, resume, start is None, n_jobs, progress
+            )
             model = Model((part,), config.replace(targets=group), scores={"validation_loss": loss}, seed=seed)
             if is_first_process():
                 model.checkpoint().save(own / "model")
@@ -243,6 +257,7 @@ def _fitted(
     seed: int,
     device: str | Hardware,
     resume: bool,
+    fresh: bool,
     n_jobs: int,
     progress: bool,
 ) -> float:
@@ -252,7 +267,7 @@ def _fitted(
     write_json(folder / STARTED, started)
     excerpts = Excerpts(scenes, config, part.targets, seed=seed)
     checked = Excerpts(valid_scenes, config, part.targets, seed=0)
-    if not (resume and (folder / "last.ckpt").is_file()):
+    if fresh and not (resume and (folder / "last.ckpt").is_file()):
         _set_statistics(part.network, excerpts, config)
     n_examples = len(excerpts.scenes) * training.excerpts_per_song
     loaders: list[DataLoader[Any]] = [

@@ -15,8 +15,9 @@ from mirkit.errors import CheckpointError, DatasetError
 from mirkit.multitrack import MultiTrack, Stem
 from mirkit.separation import Config
 from mirkit.separation.config import TrainingConfig
-from mirkit.separation.examples import Excerpts, grouped, prepare, truth
+from mirkit.separation.examples import Excerpts, prepare
 from mirkit.separation.model import build
+from mirkit.separation.targets import grouped, truth
 from mirkit.separation.training import losses
 
 RATE = 8000
@@ -164,7 +165,7 @@ def test_no_song_with_the_target_is_an_error(scenes):
         Excerpts(scenes, CONFIG, ("vocals",), seed=0)
 
 
-@pytest.mark.parametrize("network", ["iass", "umx"])
+@pytest.mark.parametrize("network", ["iass", "umx", "banded"])
 def test_a_network_learns_one_batch_by_heart(scenes, network):
     torch.manual_seed(0)
     config = CONFIG.replace(network=network)
@@ -243,3 +244,76 @@ def test_a_shared_network_is_trained_on_all_targets(dataset, tmp_path):
     assert [part.targets for part in model.parts] == [("piano", "other")]
     found = separation.predict(model, truth(dataset.items[0], CONFIG).mixture())
     assert list(found.stems) == ["piano", "other", "residual"]
+
+
+CHANGED = {"speed": 0.2, "tilt_db": 6.0, "band_limit": 0.5, "mono": 0.5, "level_db": 9.0}
+
+
+def test_changed_excerpts_are_a_function_of_their_key_and_stay_a_mixture(scenes):
+    config = CONFIG.replace(training=TrainingConfig(**{**QUICK, **CHANGED}))
+    excerpts = Excerpts(scenes, config, ("piano",), seed=5)
+    plain = Excerpts(scenes, CONFIG, ("piano",), seed=5)
+    for index in range(6):
+        mixture, stems, activity = excerpts[0, index]
+        np.testing.assert_array_equal(mixture, excerpts[0, index][0])
+        assert mixture.shape == plain[0, index][0].shape
+        assert activity.shape == plain[0, index][2].shape
+        assert not np.array_equal(mixture, plain[0, index][0])
+    fixed = excerpts.fixed(1)[0]
+    np.testing.assert_array_equal(excerpts[fixed][0], plain[fixed][0])
+
+
+def test_activity_follows_the_speed(scenes):
+    def agreement(speed):
+        training = TrainingConfig(**{**QUICK, "excerpt_s": 2.0, "speed": speed, "absent_share": 0.0})
+        excerpts = Excerpts(scenes, CONFIG.replace(training=training), ("piano",), seed=1)
+        agreed = []
+        for index in range(12):
+            _, stems, activity = excerpts[0, index]
+            frames = np.lib.stride_tricks.sliding_window_view(stems[0, 0], 256)[::64][: excerpts.n_frames]
+            agreed.append((np.sqrt(np.square(frames).mean(axis=1)) > 0.01) == (activity[0] > 0.5))
+        return np.mean(agreed)
+
+    assert (
+        agreement(0.5) > agreement(0.0) - 0.02
+    )  # what is heard and what the labels hold on to differ a little
+
+
+@pytest.mark.parametrize("network", ["iass", "banded"])
+def test_training_may_start_from_a_model(dataset, tmp_path, network):
+    config = CONFIG.replace(
+        network=network,
+        shared=True,
+        training=TrainingConfig(**{**QUICK, "max_epochs": 1, "learning_rate": 0.0, "schedule": "cosine"}),
+    )
+    torch.manual_seed(9)
+    start = separation.Model.untrained(config)
+    model = separation.train(config, dataset, validation=dataset, folder=tmp_path, start=start, seed=1)
+    kept = {name: array for name, array in start.checkpoint().arrays.items() if "running" not in name}
+    for name, array in kept.items():
+        if "num_batches" not in name:
+            np.testing.assert_array_equal(model.checkpoint().arrays[name], array, err_msg=name)
+
+
+def test_a_start_that_does_not_fit_is_refused(dataset, tmp_path):
+    start = separation.Model.untrained(CONFIG.replace(targets=("vocals",)))
+    with pytest.raises(CheckpointError, match="missing"):
+        separation.train(CONFIG, dataset, validation=dataset, folder=tmp_path, start=start)
+
+
+def test_phase_loss_is_least_for_the_mask_that_a_real_one_can_be(scenes):
+    config = CONFIG.replace(training=TrainingConfig(**{**QUICK, "loss": "phase"}))
+    generator = torch.Generator().manual_seed(0)
+    stems = torch.randn(2, 1, 2, 4000, generator=generator)
+    mixture = stems.sum(dim=1) + torch.randn(2, 2, 4000, generator=generator)
+    activity = torch.zeros(2, 1, 59)
+
+    def loss(scale):
+        return losses(lambda magnitudes: (scale * torch.ones_like(magnitudes)[:, None], None), config, (
+            mixture, stems, activity))[0].item()  # fmt: skip
+
+    values = {scale: loss(scale) for scale in (0.0, 0.25, 0.5, 0.75, 1.0)}
+    assert min(values, key=values.get) == 0.5  # two equal sources: half of the mixture is the best real mask
+    louder = (4 * mixture, 4 * stems, activity)
+    mask = lambda magnitudes: (0.3 * torch.ones_like(magnitudes)[:, None], None)  # noqa: E731
+    assert losses(mask, config, louder)[0].item() == pytest.approx(loss(0.3), rel=1e-4)
