@@ -254,7 +254,7 @@ def test_changed_excerpts_are_a_function_of_their_key_and_stay_a_mixture(scenes)
     excerpts = Excerpts(scenes, config, ("piano",), seed=5)
     plain = Excerpts(scenes, CONFIG, ("piano",), seed=5)
     for index in range(6):
-        mixture, stems, activity = excerpts[0, index]
+        mixture, _, activity = excerpts[0, index]
         np.testing.assert_array_equal(mixture, excerpts[0, index][0])
         assert mixture.shape == plain[0, index][0].shape
         assert activity.shape == plain[0, index][2].shape
