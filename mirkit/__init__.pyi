@@ -1,4 +1,5 @@
 from . import activity as activity
+from . import assessment as assessment
 from . import data as data
 from . import separation as separation
 from .annotation import ActivityAnnotation as ActivityAnnotation

@@ -22,6 +22,13 @@ TASKS = {
         "plot": ("result",),
         "load": ("name_or_folder",),
     },
+    "assessment": {
+        "train": ("config", "dataset"),
+        "predict": ("model", "audio"),
+        "evaluate": ("references", "estimates"),
+        "plot": ("result",),
+        "load": ("name_or_folder",),
+    },
     "separation": {
         "train": ("config", "dataset"),
         "predict": ("model", "audio"),

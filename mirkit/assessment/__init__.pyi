@@ -1,0 +1,16 @@
+from .config import Config as Config
+from .examples import Performance as Performance
+from .examples import PerformanceTable as PerformanceTable
+from .features import Analysis as Analysis
+from .features import analyse as analyse
+from .inference import load as load
+from .inference import predict as predict
+from .metrics import Scores as Scores
+from .metrics import evaluate as evaluate
+from .model import Model as Model
+from .plots import plot as plot
+from .result import Assessment as Assessment
+from .result import Rating as Rating
+from .score import Score as Score
+from .score import read_score as read_score
+from .training import train as train

@@ -1,0 +1,115 @@
+"""Models of performance assessment: the rubric, and regressions kept as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mirkit.assessment import rubric
+from mirkit.assessment.config import CATEGORIES, Config
+from mirkit.assessment.regression import Regression
+from mirkit.checkpoint import Checkpoint
+from mirkit.errors import CheckpointError, ParameterError
+
+__all__ = ["Model"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A model made by `load` or `train`.
+
+    Parameters
+    ----------
+    config : Config
+        Settings; ``network`` says which of the two it is.
+    regressions : mapping of str to Regression
+        One for each rating, for "svr".
+    name, card : str
+        What it is called, and what is known about it.
+    scores, dataset, extra : mapping
+        Held-out measures; name and hash of the training data; most points of each rating.
+    seed : int
+        Of the training.
+    """
+
+    config: Config
+    regressions: Mapping[str, Regression] = field(default_factory=dict)
+    name: str = "rubric"
+    card: str = ""
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Categories that are rated."""
+        return CATEGORIES if self.config.network == "rubric" else tuple(self.regressions)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the model as plain values and arrays."""
+        arrays: dict[str, np.ndarray] = {}
+        for label, regression in self.regressions.items():
+            arrays |= {f"{label}.{key}": value for key, value in regression.arrays().items()}
+        if self.config.network == "rubric":
+            for k, row in enumerate(self.config.rubric or rubric.ROWS):
+                arrays[f"rubric.{k}"] = np.array([row.values, row.shares])
+        return Checkpoint(
+            task="assessment",
+            name=self.name,
+            config=self.config.to_dict(),
+            labels=self.labels,
+            arrays=arrays,
+            card=self.card,
+            scores=self.scores,
+            dataset=self.dataset,
+            seed=self.seed,
+            extra=self.extra,
+        )
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Model:
+        """Return the model of a checkpoint; `CheckpointError` if its settings or weights do not fit."""
+        try:
+            config = Config.from_dict(checkpoint.config)
+            rubric.check_rows(config.rubric)
+        except ParameterError as error:
+            raise CheckpointError(f"{checkpoint.name}: settings cannot be used ({error})") from error
+        regressions = {}
+        if config.network == "svr":
+            for label in checkpoint.labels:
+                mine = {
+                    key.removeprefix(f"{label}."): value
+                    for key, value in checkpoint.arrays.items()
+                    if key.startswith(f"{label}.")
+                }
+                regressions[label] = Regression.from_arrays(mine)
+        known = len(regressions) * len(Regression.FIELDS) if config.network == "svr" else len(config.rubric)
+        if known != len(checkpoint.arrays):
+            raise CheckpointError(
+                f"{checkpoint.name}: has {len(checkpoint.arrays)} weights, its settings want {known}"
+            )
+        if config.network == "rubric":
+            _check_maps(config, checkpoint)
+        return cls(
+            config,
+            regressions,
+            checkpoint.name,
+            checkpoint.card,
+            checkpoint.scores,
+            checkpoint.dataset,
+            checkpoint.extra,
+            checkpoint.seed,
+        )
+
+
+def _check_maps(config: Config, checkpoint: Checkpoint) -> None:
+    for k, row in enumerate(config.rubric):
+        kept = checkpoint.arrays.get(f"rubric.{k}")
+        if kept is None or not np.array_equal(kept, [row.values, row.shares]):
+            raise CheckpointError(
+                f"{checkpoint.name}: rubric row {k} differs between config.json and the weights"
+            )
