@@ -24,6 +24,8 @@ NEAR = 5
 """Skips up to this many notes are timed; longer ones are not."""
 COVERED = 0.25
 """Price of a repeated note that is heard as a part of the note before it."""
+FAR = 0.02
+"""Price of each note that a skip or a jump back passes: of like passages the nearest is meant."""
 PAUSED = 1.2
 """A jump back after a pause costs this much less."""
 FULL_NOTE_S = 0.12
@@ -275,14 +277,16 @@ class _Path:
         """Take long skips forwards and jumps back where they are cheaper."""
         config, width = self._config, len(base)
         cols = np.arange(width)
-        lowest = np.minimum.accumulate(base)
-        first = np.maximum.accumulate(np.where(base <= lowest, cols, 0))
-        forward = np.concatenate([[np.inf], lowest[:-1]]) + config.skip_limit + self._timing
+        left, right = base - FAR * cols, base + FAR * cols
+        lowest = np.minimum.accumulate(left)
+        first = np.maximum.accumulate(np.where(left <= lowest, cols, 0))
+        forward = np.concatenate([[np.inf], lowest[:-1] + FAR * cols[1:]])
+        forward += config.skip_limit + self._timing
         from_left = np.concatenate([[0], first[:-1]])
-        after = np.minimum.accumulate(base[::-1])[::-1]
-        last = width - 1 - np.maximum.accumulate(np.where(base[::-1] <= after[::-1], cols, 0))[::-1]
+        after = np.minimum.accumulate(right[::-1])[::-1]
+        last = width - 1 - np.maximum.accumulate(np.where(right[::-1] <= after[::-1], cols, 0))[::-1]
         restart = config.restart - PAUSED * min(gap_s / 0.3, 1.0)
-        backward = after + restart + self._timing * 0.5
+        backward = after - FAR * cols + restart + self._timing * 0.5
         for price, origin in ((forward, from_left), (backward, last)):
             better = price < best
             best[better] = price[better]
