@@ -1,6 +1,7 @@
 from . import activity as activity
 from . import assessment as assessment
 from . import data as data
+from . import sampling as sampling
 from . import separation as separation
 from .annotation import ActivityAnnotation as ActivityAnnotation
 from .annotation import Intervals as Intervals

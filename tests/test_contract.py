@@ -29,6 +29,13 @@ TASKS = {
         "plot": ("result",),
         "load": ("name_or_folder",),
     },
+    "sampling": {
+        "train": ("config", "dataset"),
+        "predict": ("model", "sample", "song"),
+        "evaluate": ("references", "estimates"),
+        "plot": ("result",),
+        "load": ("name_or_folder",),
+    },
     "separation": {
         "train": ("config", "dataset"),
         "predict": ("model", "audio"),

@@ -18,6 +18,7 @@ from mirkit.errors import MirkitError
 COMMANDS = {
     "activity": "Which instruments play when.",
     "separation": "A mixture into its instruments.",
+    "sampling": "Where a sample occurs in songs.",
     "assessment": "How well a melody was played.",
     "data": "Data sets: list, validate, split, annotate, synthesize, tracker.",
     "models": "Models, bundled and public: list, show, verify.",

@@ -1,0 +1,12 @@
+from .config import Config as Config
+from .inference import load as load
+from .inference import predict as predict
+from .metrics import Scores as Scores
+from .metrics import evaluate as evaluate
+from .model import Model as Model
+from .pairs import PairSet as PairSet
+from .pairs import SamplePair as SamplePair
+from .pairs import open_pairs as open_pairs
+from .plots import plot as plot
+from .result import Detections as Detections
+from .training import train as train

@@ -1,0 +1,112 @@
+"""``mirkit sampling`` from pairs to figures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sampling.conftest import melody, pair_folder, planted, sound  # noqa: F401  # a fixture
+
+from mirkit import Audio, read, write
+from mirkit.cli import root
+
+
+def run(*arguments):
+    return CliRunner().invoke(root, ["sampling", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    sample = melody(21, 2.0)
+    write(folder / "riff.wav", sound(sample))
+    write(folder / "with.wav", planted(sample, [3.0, 6.0], shift_st=-1.0, duration_s=11.0))
+    write(folder / "without.wav", sound(melody(22, 11.0, low=40, high=80, note_s=0.31)))
+    (folder / "broken.wav").write_bytes(b"RIFF no sound")
+    return folder
+
+
+def test_predict_writes_results_and_one_bad_file_stops_nothing(files, tmp_path):
+    done = run(
+        "predict",
+        files / "riff.wav",
+        *(files / f"{n}.wav" for n in ("with", "without", "broken")),
+        "-o",
+        tmp_path,
+    )
+    assert done.exit_code == 1
+    assert "1 of 3 inputs failed" in done.output
+    assert "Traceback" not in done.output
+    found = json.loads((tmp_path / "with" / "detections.json").read_text())
+    assert found["present"]
+    assert (
+        np.abs(np.array([row["start_s"] for row in found["occurrences"]])[:, None] - [3.0, 6.0])
+        .min(axis=0)
+        .max()
+        < 0.2
+    )
+    assert {"detections.csv", "labels.txt", "evidence.png", "run.json", "pair_1.flac"} <= {
+        path.name for path in (tmp_path / "with").iterdir()
+    }
+    pair = read(tmp_path / "with" / "pair_1.flac")
+    assert pair.duration_s == pytest.approx(4.4, abs=0.6)
+    assert not json.loads((tmp_path / "without" / "detections.json").read_text())["present"]
+    assert not (tmp_path / "broken").exists()
+    again = run("predict", files / "riff.wav", files / "with.wav", "-o", tmp_path)
+    assert again.exit_code == 1
+    assert "already there" in again.output
+
+
+def test_a_sample_may_be_cut_out_of_a_file(files, tmp_path):
+    song = planted(melody(21, 2.0), [1.0], seed=77, duration_s=6.0)
+    write(tmp_path / "record.wav", song)
+    done = run(
+        "predict",
+        tmp_path / "record.wav",
+        files / "with.wav",
+        "--start",
+        1.0,
+        "--end",
+        3.0,
+        "-o",
+        tmp_path / "out",
+        "--json",
+    )
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.output)["results"][0]["occurrences"]
+    assert np.abs(np.array([row["start_s"] for row in rows])[:, None] - [3.0, 6.0]).min() < 0.2
+    wrong = run("predict", tmp_path / "record.wav", files / "with.wav", "--start", 3, "--end", 1)
+    assert wrong.exit_code == 2
+
+
+def test_a_silent_sample_says_so(files, tmp_path):
+    write(tmp_path / "silence.wav", Audio(np.zeros((1, 44100), np.float32), 44100))
+    done = run("predict", tmp_path / "silence.wav", files / "with.wav", "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "silent" in done.output
+
+
+def test_train_evaluate_and_plot(pair_folder, tmp_path):  # noqa: F811
+    (tmp_path / "quick.toml").write_text("[forest]\nn_trees = 20\nn_folds = 2\n")
+    trained = run("train", pair_folder, "-o", tmp_path / "model", "--config", tmp_path / "quick.toml")
+    assert trained.exit_code == 0, trained.output
+    done = run(
+        "evaluate",
+        pair_folder,
+        "--split",
+        "valid",
+        "--model",
+        tmp_path / "model",
+        "-o",
+        tmp_path / "scores.json",
+    )
+    assert done.exit_code == 0, done.output
+    content = json.loads((tmp_path / "scores.json").read_text())
+    assert content["summary"]["song_f"] == 1.0
+    assert content["groups"]["type melodic loop"]["n"] == 2
+    drawn = run("plot", tmp_path / "scores.json", "-o", tmp_path / "reliability.png")
+    assert drawn.exit_code == 0, drawn.output
+    assert (tmp_path / "reliability.png").read_bytes()[:4] == b"\x89PNG"
+    assert run("plot", tmp_path / "scores.json", "-o", tmp_path / "reliability.txt").exit_code == 2
