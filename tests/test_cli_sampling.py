@@ -20,9 +20,9 @@ def run(*arguments):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
-    sample = melody(21, 2.0)
+    sample = melody(21, 3.0)
     write(folder / "riff.wav", sound(sample))
-    write(folder / "with.wav", planted(sample, [3.0, 6.0], shift_st=-1.0, duration_s=11.0))
+    write(folder / "with.wav", planted(sample, [3.0, 7.0], shift_st=-1.0, duration_s=12.0, gain=2.0))
     write(folder / "without.wav", sound(melody(22, 11.0, low=40, high=80, note_s=0.31)))
     (folder / "broken.wav").write_bytes(b"RIFF no sound")
     return folder
@@ -42,7 +42,7 @@ def test_predict_writes_results_and_one_bad_file_stops_nothing(files, tmp_path):
     found = json.loads((tmp_path / "with" / "detections.json").read_text())
     assert found["present"]
     assert (
-        np.abs(np.array([row["start_s"] for row in found["occurrences"]])[:, None] - [3.0, 6.0])
+        np.abs(np.array([row["start_s"] for row in found["occurrences"]])[:, None] - [3.0, 7.0])
         .min(axis=0)
         .max()
         < 0.2
@@ -51,7 +51,7 @@ def test_predict_writes_results_and_one_bad_file_stops_nothing(files, tmp_path):
         path.name for path in (tmp_path / "with").iterdir()
     }
     pair = read(tmp_path / "with" / "pair_1.flac")
-    assert pair.duration_s == pytest.approx(4.4, abs=0.6)
+    assert pair.duration_s == pytest.approx(6.4, abs=0.6)
     assert not json.loads((tmp_path / "without" / "detections.json").read_text())["present"]
     assert not (tmp_path / "broken").exists()
     again = run("predict", files / "riff.wav", files / "with.wav", "-o", tmp_path)
@@ -60,7 +60,7 @@ def test_predict_writes_results_and_one_bad_file_stops_nothing(files, tmp_path):
 
 
 def test_a_sample_may_be_cut_out_of_a_file(files, tmp_path):
-    song = planted(melody(21, 2.0), [1.0], seed=77, duration_s=6.0)
+    song = planted(melody(21, 3.0), [1.0], seed=77, duration_s=6.0, gain=4.0)
     write(tmp_path / "record.wav", song)
     done = run(
         "predict",
@@ -69,14 +69,14 @@ def test_a_sample_may_be_cut_out_of_a_file(files, tmp_path):
         "--start",
         1.0,
         "--end",
-        3.0,
+        4.0,
         "-o",
         tmp_path / "out",
         "--json",
     )
     assert done.exit_code == 0, done.output
     rows = json.loads(done.output)["results"][0]["occurrences"]
-    assert np.abs(np.array([row["start_s"] for row in rows])[:, None] - [3.0, 6.0]).min() < 0.2
+    assert np.abs(np.array([row["start_s"] for row in rows])[:, None] - [3.0, 7.0]).min() < 0.2
     wrong = run("predict", tmp_path / "record.wav", files / "with.wav", "--start", 3, "--end", 1)
     assert wrong.exit_code == 2
 

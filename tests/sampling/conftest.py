@@ -10,7 +10,7 @@ import pytest
 
 from mirkit import Audio, write
 from mirkit.sampling.pairs import PAIR_COLUMNS
-from mirkit.sampling.synthesis import Treatment, transform
+from mirkit.sampling.planting import Treatment, transform
 
 RATE = 22050
 

@@ -136,7 +136,7 @@ def test_a_sample_that_is_the_whole_song_is_found_at_its_beginning(model):
 
 def test_rates_and_channels_may_differ(model):
     sample = melody(10, 2.0)
-    song = planted(sample, [3.0], duration_s=9.0)
+    song = planted(sample, [3.0], duration_s=9.0, gain=2.0)
     stereo = Audio(np.repeat(song.resample(48000).samples, 2, axis=0), 48000)
     found = sampling.predict(model, sound(sample).resample(16000), stereo)
     assert np.abs(found.intervals.times_s[:, 0] - 3.0).min() < 0.1
