@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirkit.cli import _assessment_corpus, _batch, _options
+from mirkit.cli import _assessment_corpus, _assessment_synthesize, _batch, _options
 
 if TYPE_CHECKING:
     from mirkit.assessment import Assessment, Model, Score
@@ -20,7 +20,7 @@ def command() -> None:
     """How well a melody was played: every note, every bar, ratings with reasons."""
 
 
-for _command in _assessment_corpus.COMMANDS:
+for _command in (*_assessment_corpus.COMMANDS, _assessment_synthesize.synthesize):
     command.add_command(_command)
 
 
