@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 help:
-	@echo "make demo    set up .venv and find the instruments in the bundled recordings"
+	@echo "make demo    set up .venv and make one HTML page of every task on the bundled recordings"
 	@echo "make test    set up .venv and run lint, import contracts, types and tests"
 	@echo "make lint    style, spelling and import contracts"
 	@echo "make types   static types"

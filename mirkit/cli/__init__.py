@@ -22,7 +22,8 @@ COMMANDS = {
     "assessment": "How well a melody was played.",
     "data": "Data sets: list, validate, split, annotate, synthesize, tracker.",
     "models": "Models, bundled and public: list, show, verify.",
-    "demo": "Run instrument activity on the bundled recordings.",
+    "report": "Results as one HTML page to listen to.",
+    "demo": "Every task on the bundled recordings, as one HTML page.",
     "doctor": "What is installed, and what is missing.",
 }
 """Name to help line; the modules are imported only when the command is used."""

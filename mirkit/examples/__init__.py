@@ -6,8 +6,9 @@ from importlib import resources
 from pathlib import Path
 
 from mirkit.errors import ParameterError
+from mirkit.multitrack import MultiTrack
 
-__all__ = ["names", "path"]
+__all__ = ["multitrack", "names", "path"]
 
 
 def names() -> tuple[str, ...]:
@@ -52,6 +53,24 @@ def path(name: str) -> Path:
     if not file.is_file():
         raise ParameterError(f"no bundled recording {name!r}; there are {', '.join(names())}")
     return file
+
+
+def multitrack() -> MultiTrack:
+    """Return the bundled multitrack: drums, bass, two guitars, synthesizer and voice, twelve seconds.
+
+    Returns
+    -------
+    MultiTrack
+        In MedleyDB's layout, without a mix of its own: the mix is the sum of the stems.
+
+    Examples
+    --------
+    >>> [stem.instrument[0] for stem in multitrack().stems][:2]
+    ['drum set', 'electric bass']
+    """
+    from mirkit.data import open_dataset
+
+    return open_dataset(_folder() / "multitrack").items[0]
 
 
 def _folder() -> Path:
