@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mirkit import ActivityAnnotation, Audio, examples, write
+from mirkit import ActivityAnnotation, Audio, write
 from mirkit.annotation import formats
 from mirkit.cli import root
 
@@ -203,13 +203,6 @@ def test_stretches_are_decided_as_asked_and_written_as_jams(tmp_path):
     assert record["arguments"]["min_duration_s"] == 2.0
     run("activity", "predict", song, "-o", tmp_path / "none", "--min-duration", 9.0, "--no-figure")
     assert len(formats.read_intervals_csv(tmp_path / "none" / "a" / "intervals.csv")) == 0
-
-
-def test_the_demo_runs_on_the_bundled_recordings(tmp_path):
-    result = run("demo", "-o", tmp_path / "demo")
-    assert "Open" in result.stdout
-    for name in examples.names():
-        assert (tmp_path / "demo" / name / "timeline.png").is_file()
 
 
 def test_models_are_listed_shown_and_verified():

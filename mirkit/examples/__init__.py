@@ -70,7 +70,7 @@ def multitrack() -> MultiTrack:
     """
     from mirkit.data import open_dataset
 
-    return open_dataset(_folder() / "multitrack").items[0]
+    return open_dataset(_folder() / "multitracks").items[0]
 
 
 def _folder() -> Path:

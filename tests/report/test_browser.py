@@ -208,7 +208,10 @@ def test_a_row_of_a_table_plays_its_clips_in_turn_and_stops(opened):
 def test_every_kind_of_panel_is_drawn_in_light_and_in_dark(opened):
     matrix = Matrix(
         np.random.default_rng(1).random((40, 80)), FrameGrid(0.0, 0.1, 40), FrameGrid(0.0, 0.1, 80),
-        [Path(np.array([[2.0, 0.0], [5.0, 4.0]]), "hit"), Path(np.array([[6.0, 0.0], [7.0, 4.0]]), "no", good=False)],
+        [
+            Path(np.array([[2.0, 0.0], [5.0, 4.0]]), "hit"),
+            Path(np.array([[6.0, 0.0], [7.0, 4.0]]), "no", good=False),
+        ],
     )  # fmt: skip
     pitch = Pitch(
         np.arange(0, 8, 0.01), np.full(800, 60.3), [Note(0.0, 4.0, 60.0), Note(4.0, 4.0, 62.0, "flat")]
@@ -218,8 +221,8 @@ def test_every_kind_of_panel_is_drawn_in_light_and_in_dark(opened):
         Page([Section("all", "Panels", [Deck([Track("tone", tone(LOW_HZ))], [ribbons, matrix, pitch])])])
     )
     counts = """[...document.querySelectorAll('canvas')].map(canvas => {
-        const pixels = new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer);
-        return new Set(pixels).size;
+        const image = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(new Uint32Array(image.data.buffer)).size;
     })"""
     pictures = {}
     for scheme in ("light", "dark"):

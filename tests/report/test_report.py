@@ -1,0 +1,88 @@
+"""``mirkit report`` and ``mirkit demo``: results become sections of one page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+from report.conftest import Opened, tone
+
+from mirkit import audio
+from mirkit.cli import root
+from mirkit.separation import Separation
+
+
+def run(*arguments, code: int = 0):
+    result = CliRunner().invoke(root, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def sections(path) -> list[dict]:
+    """Return what the page holds."""
+    page = path.read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.S)[1])[
+        "sections"
+    ]
+
+
+@pytest.fixture
+def stems(tmp_path):
+    """A folder as ``mirkit separation predict`` writes it."""
+    Separation({"vocals": tone(500.0, 3.0), "other": tone(900.0, 3.0)}).write(tmp_path / "song")
+    return tmp_path / "song"
+
+
+def test_a_separation_becomes_a_deck_of_stems_and_their_sum(stems, tmp_path):
+    run("report", stems, "-o", tmp_path / "page.html")
+    [section] = sections(tmp_path / "page.html")
+    assert section["title"] == "song"
+    assert [track["name"] for track in section["decks"][0]["tracks"]] == ["original", "vocals", "other"]
+    assert section["decks"][0]["duration_s"] == pytest.approx(3.0)
+
+
+def test_start_and_duration_choose_the_stretch_that_is_shown(stems, tmp_path):
+    run("report", stems, "-o", tmp_path / "page.html", "--start", 1, "--duration", 0.5)
+    [section] = sections(tmp_path / "page.html")
+    assert section["decks"][0]["duration_s"] == pytest.approx(0.5)
+    assert section["facts"]["shown"] == "0:01.0 to 0:01.5 of 0:03.0"
+
+
+def test_activity_of_a_recording_becomes_ribbons_with_what_was_decided(tmp_path):
+    audio.write(tmp_path / "a.wav", tone(500.0, 5.0))
+    run("activity", "predict", tmp_path / "a.wav", "-o", tmp_path / "out", "--threshold", 0.0, "--no-figure")
+    run("report", tmp_path / "out", "-o", tmp_path / "page.html")
+    [section] = sections(tmp_path / "page.html")
+    [ribbons] = section["decks"][0]["panels"]
+    assert ribbons["kind"] == "ribbons"
+    assert ribbons["spans"][0][:2] == [0.0, 5.0]
+    assert len(section["decks"][0]["tracks"]) == 1
+
+
+def test_one_bad_folder_stops_no_other_and_is_told(stems, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = run("report", tmp_path / "empty", stems, "-o", tmp_path / "page.html", code=1)
+    assert "not a result of mirkit" in result.output
+    assert len(sections(tmp_path / "page.html")) == 1
+
+
+def test_a_page_that_is_there_is_not_replaced_unasked(stems, tmp_path):
+    (tmp_path / "page.html").write_text("mine", encoding="utf-8")
+    run("report", stems, "-o", tmp_path / "page.html", code=2)
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_title_cannot_end_the_script_that_holds_it(stems, tmp_path):
+    run("report", stems, "-o", tmp_path / "page.html", "--title", "</script><b>x")
+    assert "</script><b>" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_demo_makes_one_page_that_loads_without_complaint(browser, tmp_path):
+    run("demo", "-o", tmp_path / "demo.html")
+    assert [one["task"] for one in sections(tmp_path / "demo.html")][:2] == ["separation", "activity"]
+    page = Opened(browser, tmp_path / "demo.html")
+    page.find(".play").click()
+    page.until("deck.transport.position > 0.5")
+    assert page.complaints() == []
