@@ -60,7 +60,8 @@ def test_a_page_loads_without_complaint_and_names_all_that_can_be_used(opened):
     page = opened(two_stems())
     unnamed = page.value(
         "[...document.querySelectorAll('button, input, canvas, [role=slider]')]"
-        ".filter(one => !(one.getAttribute('aria-label') || one.textContent.trim())).map(one => one.outerHTML)"
+        ".filter(one => !(one.getAttribute('aria-label') || one.textContent.trim()))"
+        ".map(one => one.outerHTML)"
     )
     assert unnamed == []
     assert page.find("h2").text == "Two tones"
@@ -122,7 +123,8 @@ def test_sounds_keep_their_place_in_the_browser(opened, codec):
     times_s = (0.5, 3.25, 7.0)
     page = opened(Page([Section("", "Clicks", [Deck([Track("clicks", impulses(times_s))])])], codec=codec))
     found = page.value("""deck.transport.load().then(() => {
-        const samples = deck.transport.buffers[0].getChannelData(0), rate = deck.transport.buffers[0].sampleRate;
+        const buffer = deck.transport.buffers[0], rate = buffer.sampleRate;
+        const samples = buffer.getChannelData(0);
         return [0, 2, 5].map((from, k) => {
             const part = samples.slice(from * rate, [2, 5, 8][k] * rate).map(Math.abs);
             return from + part.reduce((best, value, at) => (value > part[best] ? at : best), 0) / rate;

@@ -70,7 +70,7 @@ def test_one_bad_folder_stops_no_other_and_is_told(stems, tmp_path):
 
 def test_a_page_that_is_there_is_not_replaced_unasked(stems, tmp_path):
     (tmp_path / "page.html").write_text("mine", encoding="utf-8")
-    run("report", stems, "-o", tmp_path / "page.html", code=2)
+    run("report", stems, "-o", tmp_path / "page.html", code=1)
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "mine"
 
 
