@@ -57,6 +57,7 @@ class Opened:
 
     def __init__(self, driver: object, path: Path) -> None:
         self.driver = driver
+        driver.get_log("browser")  # what earlier pages said
         driver.get(path.as_uri())
 
     def find(self, selector: str) -> object:
@@ -99,7 +100,6 @@ def opened(browser, tmp_path):
 
     def open_page(page: object) -> Opened:
         page.write(tmp_path / "page.html")
-        browser.get_log("browser")
         return Opened(browser, tmp_path / "page.html")
 
     return open_page
