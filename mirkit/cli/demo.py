@@ -82,4 +82,17 @@ def _activity() -> Iterator[Section]:
         )
 
 
-TASKS: tuple[Callable[[], Iterator[Section]], ...] = (_separation, _activity)
+def _assessment() -> Iterator[Section]:
+    from mirkit import assessment, examples, read
+    from mirkit.assessment.report import describe
+
+    model, sound = assessment.load(), read(examples.path("sung_scale"))
+    scale = assessment.Score.from_rows([(beat, 1, 60 + step) for beat, step in enumerate(C_MAJOR_ST)])
+    result = assessment.predict(model, sound, score=scale)
+    facts = {"model": model.name, "score": "C major up to the octave, which the singer leaves out"}
+    yield describe(result, audio=sound, title="A sung scale against its score", facts=facts)
+
+
+C_MAJOR_ST = (0, 2, 4, 5, 7, 9, 11, 12)
+
+TASKS: tuple[Callable[[], Iterator[Section]], ...] = (_separation, _activity, _assessment)

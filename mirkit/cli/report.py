@@ -141,9 +141,24 @@ def _activity(folder: Path, part: Part) -> Section:
     )
 
 
+def _assessment(folder: Path, part: Part) -> Section:
+    from mirkit import audio
+    from mirkit.assessment import Assessment
+    from mirkit.assessment.report import describe
+
+    path = recording(folder, part.sounds)
+    return describe(
+        Assessment.read(folder),  # whole: a take is short
+        audio=None if path is None else audio.read(path),
+        title=_title(folder),
+        facts=_facts(folder) | ({} if path else {"sound": "not found, give --sound"}),
+    )
+
+
 SECTIONS: dict[str, Callable[[Path, Part], Section]] = {
     "separation.json": _separation,  # before activity: a separation may hold an activity, too
     "activity.json": _activity,
+    "assessment.json": _assessment,
 }
 """File that tells of which task a folder is a result, and what makes a section of it."""
 

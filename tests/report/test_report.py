@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 from report.conftest import Opened, tone
 
-from mirkit import audio
+from mirkit import audio, examples, read
+from mirkit.assessment import Score
 from mirkit.cli import root
 from mirkit.separation import Separation
 
@@ -59,6 +60,22 @@ def test_activity_of_a_recording_becomes_ribbons_with_what_was_decided(tmp_path)
     assert ribbons["kind"] == "ribbons"
     assert ribbons["spans"][0][:2] == [0.0, 5.0]
     assert len(section["decks"][0]["tracks"]) == 1
+
+
+def test_an_assessment_becomes_a_contour_over_the_score_with_remarks_to_play(tmp_path):
+    audio.write(tmp_path / "take.wav", read(examples.path("sung_scale")))
+    wrong = enumerate((60, 62, 64, 65, 67, 69, 70, 72))  # b flat, where b is sung
+    Score.from_rows([(beat, 1, pitch) for beat, pitch in wrong]).write(tmp_path / "s.csv")
+    run("assessment", "predict", tmp_path / "take.wav", "--score", tmp_path / "s.csv", "-o", tmp_path / "out")
+    run("report", tmp_path / "out", "-o", tmp_path / "page.html")
+    [section] = sections(tmp_path / "page.html")
+    assert section["decks"][0]["panels"][0]["kind"] == "pitch"
+    assert len(section["decks"][0]["tracks"]) == 1
+    ratings, remarks = section["tables"]
+    assert ratings["name"] == "Ratings"
+    [row] = [one for one in remarks["rows"] if "wrong pitch" in one["cells"][2]]
+    assert row["cells"][1] == "6"
+    assert row["actions"][0]["clips"][0][2] > row["actions"][0]["clips"][0][1]
 
 
 def test_one_bad_folder_stops_no_other_and_is_told(stems, tmp_path):
