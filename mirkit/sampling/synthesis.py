@@ -51,8 +51,8 @@ def synthesize(
     """Write a benchmark and return it.
 
     Every query gets one song that holds it and nine that do not: seven that hold other samples, nearest
-    in tempo, and two that hold another cut of the same pack, treated in the same ways. All songs are
-    edited, so that traces of editing tell nothing.
+    in tempo and of other artists, and two that hold another cut of the same pack, treated in the same
+    ways. All songs are edited, so that traces of editing tell nothing.
 
     Parameters
     ----------
@@ -97,10 +97,11 @@ def synthesize(
             found = map_all(work, range(count), n_jobs=n_jobs, backend=backend, progress=progress)
             queries = _succeeded(found)
             occurrences += [row for query in queries for row in query["occurrences"]]
-            pairs += _pairs(queries, split, np.random.default_rng([seed, len(split)]))
+            artists = {host.song.id: host.song.artist for host in material.hosts}
+            pairs += _pairs(queries, split, artists, np.random.default_rng([seed, len(split)]))
         _write_table(temporary / "pairs.csv", PAIR_COLUMNS, pairs)
         _write_table(temporary / "occurrences.csv", (*OCCURRENCE_COLUMNS, *DETAILS), occurrences)
-        origins = ("query", "split", "type", "pack", "licence", "origin", "duration_s", "tempo_bpm")
+        origins = ("query", "split", "type", "pack", "licence", "origin", "duration_s", "tempo_bpm", "host")
         rows = list({row["query"]: row for row in pairs}.values())
         _write_table(temporary / "origins.csv", origins, rows)
     return open_pairs(out)
@@ -133,6 +134,7 @@ def _plant(
     shift_st, ratio = draw_transposition(rng)
     host = _host(material, cut, ratio, rng)
     row["tempo_bpm"] = host.tempo_bpm
+    row["host"] = host.song.id
     for j, planted in enumerate([cut, *_other_cuts(material, cut, sample_rate, rng)]):
         if j:
             shift_st, ratio = draw_transposition(rng)
@@ -218,12 +220,14 @@ def _tempo_distance(first_bpm: float, second_bpm: float) -> float:
     return float(abs(octaves - round(octaves)))
 
 
-def _pairs(queries: Sequence[dict[str, Any]], split: str, rng: np.random.Generator) -> list[dict[str, Any]]:
+def _pairs(
+    queries: Sequence[dict[str, Any]], split: str, artists: dict[str, str], rng: np.random.Generator
+) -> list[dict[str, Any]]:
     """Return the pairs of all queries: the song, those with the same pack, and the nearest in tempo."""
     rows = []
     for query in queries:
         songs = [(name, "positive" if k == 0 else "same pack") for k, name in enumerate(query["songs"])]
-        others = [other for other in queries if other["pack"] != query["pack"]]
+        others = [other for other in queries if _is_decoy(other, query, artists)]
         distances = [
             _tempo_distance(o["tempo_bpm"], query["tempo_bpm"]) + 1e-3 * rng.random() for o in others
         ]
@@ -234,6 +238,14 @@ def _pairs(queries: Sequence[dict[str, Any]], split: str, rng: np.random.Generat
                 "song_path": f"songs/{song}.flac", "kind": kind, "split": split,
             })  # fmt: skip
     return rows
+
+
+def _is_decoy(other: dict[str, Any], query: dict[str, Any], artists: dict[str, str]) -> bool:
+    """Return whether another query's song lacks the sample for certain: its music and its artist's, too."""
+    if query["pack"] in (other["pack"], other["host"]):
+        return False
+    artist = artists.get(query["pack"])
+    return artist is None or artist not in (artists[other["host"]], artists.get(other["pack"]))
 
 
 def _level(samples: Signal, sample_rate: int) -> Audio:
