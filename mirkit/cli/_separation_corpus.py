@@ -80,6 +80,7 @@ def weights_sha256(name_or_folder: str) -> Any:
 @click.option("--work", type=click.Path(path_type=Path), help="Folder for the state of the training.")
 @click.option("--resume", is_flag=True, help="Go on from the state in --work; what is done is kept.")
 @click.option("--start", help="Bundled model by name, or a folder, whose weights to begin with.")
+@click.option("--resident", is_flag=True, help="Keep all songs in the device's memory; for GPUs.")
 @click.option("--devices", "n_devices", type=click.IntRange(min=0), default=0, show_default=True,
               help="GPUs, or processes on the CPU, of each machine; 0 is Lightning's choice.")  # fmt: skip
 @click.option("--nodes", "n_nodes", type=click.IntRange(min=1), default=1, show_default=True,
@@ -103,6 +104,7 @@ def train(
     work: Path | None,
     resume: bool,
     start: str | None,
+    resident: bool,
     n_devices: int,
     n_nodes: int,
     strategy: str,
@@ -132,6 +134,7 @@ def train(
         resume=resume,
         start=loaded(start) if start else None,
         device=loop.Hardware(device, n_devices, n_nodes, strategy, precision),
+        resident=resident,
         n_jobs=n_jobs,
         progress=progress != "none",
     )

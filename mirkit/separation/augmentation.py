@@ -6,7 +6,7 @@ import numpy as np
 
 from mirkit._typing import Samples
 
-__all__ = ["cutoff", "recoloured", "respeeded"]
+__all__ = ["KNOTS", "cutoff", "equaliser_axis", "recoloured", "respeeded"]
 
 KNOTS = 6
 """Frequencies at which a random colour is drawn; it is smooth between them."""
@@ -66,23 +66,19 @@ def cutoff(rng: np.random.Generator, sample_rate: int) -> float:
     return float(np.exp(rng.uniform(np.log(sample_rate / 9), np.log(sample_rate / 2))))
 
 
-def recoloured(
-    samples: Samples, rng: np.random.Generator, *, tilt_db: float, sample_rate: int, cutoff_hz: float | None
-) -> Samples:
-    """Return samples through a random smooth equaliser, and without what lies above a frequency.
+def recoloured(samples: Samples, knots_db: np.ndarray, *, sample_rate: int, cutoff_hz: float) -> Samples:
+    """Return samples through a smooth equaliser, and without what lies above a frequency.
 
     Parameters
     ----------
     samples : ndarray of shape (n_channels, n)
         Stem.
-    rng : Generator
-        Source of randomness.
-    tilt_db : float
-        Largest gain or loss anywhere.
+    knots_db : ndarray of shape (KNOTS,)
+        Gains at frequencies that are evenly spaced on a logarithmic axis, from 40 Hz to half the sample rate.
     sample_rate : int
         Hz.
-    cutoff_hz : float or None
-        Nothing is left above.
+    cutoff_hz : float
+        Nothing is left above; may be infinite.
 
     Returns
     -------
@@ -91,7 +87,7 @@ def recoloured(
     Examples
     --------
     >>> noise = np.random.default_rng(0).standard_normal((2, 4096)).astype(np.float32)
-    >>> changed = recoloured(noise, np.random.default_rng(1), tilt_db=6.0, sample_rate=8000, cutoff_hz=2000.0)
+    >>> changed = recoloured(noise, np.zeros(KNOTS), sample_rate=8000, cutoff_hz=2000.0)
     >>> changed.shape, float(np.abs(np.fft.rfft(changed)[:, 1100:]).max()) < 1e-3
     ((2, 4096), True)
     """
@@ -99,9 +95,33 @@ def recoloured(
 
     n = samples.shape[1]
     size = fft.next_fast_len(n, real=True)
-    hz = np.maximum(np.fft.rfftfreq(size, 1 / sample_rate), LOWEST_HZ)
-    knots = np.linspace(np.log(LOWEST_HZ), np.log(sample_rate / 2), KNOTS)
-    gain = 10 ** (np.interp(np.log(hz), knots, rng.uniform(-tilt_db, tilt_db, KNOTS)) / 20)
-    if cutoff_hz is not None:
-        gain[hz > cutoff_hz] = 0.0
+    hz, knots = equaliser_axis(size, sample_rate)
+    gain = 10 ** (np.interp(np.log(hz), knots, knots_db) / 20)
+    gain[hz > cutoff_hz] = 0.0
     return np.asarray(fft.irfft(fft.rfft(samples, size) * gain.astype(np.float32), size)[:, :n], np.float32)
+
+
+def equaliser_axis(size: int, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frequency of each bin of a real spectrum, Hz, at least the lowest knot's, and the knots.
+
+    Parameters
+    ----------
+    size : int
+        Samples of the transform.
+    sample_rate : int
+        Hz.
+
+    Returns
+    -------
+    hz : ndarray of shape (size // 2 + 1,)
+    knots : ndarray of shape (KNOTS,)
+        Logarithms of Hz.
+
+    Examples
+    --------
+    >>> hz, knots = equaliser_axis(8, 8000)
+    >>> hz.tolist(), len(knots)
+    ([40.0, 1000.0, 2000.0, 3000.0, 4000.0], 6)
+    """
+    hz = np.maximum(np.fft.rfftfreq(size, 1 / sample_rate), LOWEST_HZ)
+    return hz, np.linspace(np.log(LOWEST_HZ), np.log(sample_rate / 2), KNOTS)

@@ -103,7 +103,7 @@ class TrainingConfig:
     up to a fifth faster or slower), ``tilt_db`` of a stem's colour at any frequency; ``band_limit`` is the
     share of excerpts that end at a random frequency, ``mono`` of those without stereo. ``loss`` is
     ``magnitude``, the published squared error of magnitudes, or ``phase``, one of what a real mask can
-    reach; see `mirkit.separation.training.losses`. ``schedule`` ``cosine`` lets the learning rate rise for
+    reach; see `mirkit.separation.losses.losses`. ``schedule`` ``cosine`` lets the learning rate rise for
     ``warm_up_steps`` and fall to nothing at the end of ``max_epochs``. ``gradient_clip`` 0 does not clip.
     """
 

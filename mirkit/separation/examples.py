@@ -23,7 +23,7 @@ from mirkit.separation import augmentation, features
 from mirkit.separation.config import Config
 from mirkit.separation.targets import grouped
 
-__all__ = ["Excerpts", "Row", "Scene", "prepare"]
+__all__ = ["Excerpts", "Part", "Recipe", "Row", "Scene", "prepare"]
 
 PCM_STEPS = 32767.0
 
@@ -161,6 +161,59 @@ def _stereo(sound: Audio) -> Audio:
     return Audio(np.repeat(sound.mono().samples, 2, axis=0), sound.sample_rate)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One stem of an excerpt, and what is done to it, in this order.
+
+    Parameters
+    ----------
+    label : str
+        Target, or ``other``.
+    scene : Scene
+        Song that it comes from.
+    start : int
+        First sample.
+    speed : float
+        As `augmentation.respeeded` takes it.
+    gain : float
+        Factor.
+    knots_db : ndarray of shape (KNOTS,) or None
+        As `augmentation.recoloured` takes them; None: no equaliser, no cutoff.
+    swapped : bool
+        Whether left is right.
+    """
+
+    label: str
+    scene: Scene
+    start: int
+    speed: float = 1.0
+    gain: float = 1.0
+    knots_db: np.ndarray | None = None
+    swapped: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """How an excerpt is made.
+
+    Parameters
+    ----------
+    parts : tuple of Part
+        Their sum is the mixture.
+    cutoff_hz : float
+        Nothing is left above in parts with an equaliser.
+    mono : bool
+        Whether both channels become their mean.
+    gain : float
+        Factor of everything.
+    """
+
+    parts: tuple[Part, ...]
+    cutoff_hz: float = math.inf
+    mono: bool = False
+    gain: float = 1.0
+
+
 class Excerpts(Dataset[tuple[np.ndarray, np.ndarray, np.ndarray]]):
     """Excerpts for one network: mixture, target stems and their activity.
 
@@ -184,13 +237,13 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray, np.ndarray]]):
     def __init__(
         self, scenes: Sequence[Scene], config: Config, targets: tuple[str, ...], *, seed: int
     ) -> None:
-        self._config, self._targets, self._seed = config, targets, seed
-        self._length = round(config.training.excerpt_s * config.features.sample_rate)
-        self._members: dict[str, list[Scene]] = {}
+        self.config, self.targets, self._seed = config, targets, seed
+        self.n_samples = round(config.training.excerpt_s * config.features.sample_rate)
+        members: dict[str, list[Scene]] = {}
         for scene in scenes:
             for label in scene.rows:
-                self._members.setdefault(label, []).append(scene)
-        self._present = [target for target in targets if target in self._members]
+                members.setdefault(label, []).append(scene)
+        self._present = [target for target in targets if target in members]
         if not self._present:
             raise DatasetError(
                 f"no song holds {' or '.join(targets)}; check the data set's instrument labels"
@@ -198,12 +251,14 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray, np.ndarray]]):
         # Without excerpts from which the target is absent, songs that lack it have nothing to give.
         with_absent = config.training.absent_share > 0
         self.scenes = [s for s in scenes if with_absent or any(target in s.rows for target in targets)]
+        self._members = {label: _Choice(found) for label, found in members.items()}
+        self._all = _Choice(self.scenes)
 
     @property
     def n_frames(self) -> int:
         """Frames of an excerpt."""
-        grid = self._config.features
-        return 1 + (self._length - grid.n_fft) // grid.hop_length
+        grid = self.config.features
+        return 1 + (self.n_samples - grid.n_fft) // grid.hop_length
 
     def __getitem__(self, key: Key) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the excerpt of (epoch, index), for a negative epoch the fixed one of (song, position).
@@ -215,107 +270,129 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray, np.ndarray]]):
         activity : ndarray of shape (n_targets, n_frames)
             0 or 1.
         """
+        return self._mixed(self.recipe(key))
+
+    def recipe(self, key: Key) -> Recipe:
+        """Return how the excerpt of (epoch, index), or of (song, position), is made."""
         epoch, index = key
         if epoch < 0:
-            scene, start = self.scenes[-epoch - 1], index
-            return self._mixed([(label, scene, start) for label in scene.rows], None)
+            scene = self.scenes[-epoch - 1]
+            return Recipe(tuple(Part(label, scene, index) for label in scene.rows))
         rng = np.random.default_rng((self._seed, epoch, index))
-        return self._mixed(self._drawn(rng), rng)
+        return self._changed(rng, self._drawn(rng))
 
     def fixed(self, n_each: int) -> list[Key]:
         """Return keys of excerpts of whole songs as they are, spread evenly, at most ``n_each`` a song."""
         keys = []
         for number, scene in enumerate(self.scenes):
-            last = max(0, scene.n_samples - self._length)
-            n = min(n_each, max(1, scene.n_samples // self._length))
+            last = max(0, scene.n_samples - self.n_samples)
+            n = min(n_each, max(1, scene.n_samples // self.n_samples))
             keys += [(-number - 1, round(start)) for start in np.linspace(0, last, n)]
         return keys
 
+    def activity(self, recipe: Recipe) -> np.ndarray:
+        """Return by level whether each target sounds in each frame, ``(n_targets, n_frames)``."""
+        activity = np.zeros((len(self.targets), self.n_frames), np.float32)
+        for part in recipe.parts:
+            if part.label in self.targets:
+                row = activity[self.targets.index(part.label)]
+                np.maximum(row, self._active(part), out=row)
+        return activity
+
     def _drawn(self, rng: np.random.Generator) -> list[tuple[str, Scene, int]]:
         """Return label, scene and start of each part of the mixture."""
-        training = self._config.training
+        training = self.config.training
         wanted = self._present[rng.integers(len(self._present))]
-        absent = {target for target in self._targets if rng.random() < training.absent_share}
-        scene = _one(rng, self.scenes if wanted in absent else self._members[wanted])
+        absent = {target for target in self.targets if rng.random() < training.absent_share}
+        scene = (self._all if wanted in absent else self._members[wanted]).draw(rng)
         start = self._start(rng, scene, None if wanted in absent else wanted)
         parts = [(label, scene, start) for label in scene.rows]
         if rng.random() < training.random_mix:
             # This song says which parts there are; all except the wanted one come from elsewhere.
-            others = [(label, _one(rng, self._members[label])) for label, _, _ in parts if label != wanted]
+            others = [(label, self._members[label].draw(rng)) for label, _, _ in parts if label != wanted]
             parts = [part for part in parts if part[0] == wanted]
             parts += [(label, other, self._start(rng, other, None)) for label, other in others]
         return [part for part in parts if part[0] not in absent]
 
     def _start(self, rng: np.random.Generator, scene: Scene, sounding: str | None) -> int:
-        last = max(0, scene.n_samples - self._length)
-        if sounding is not None and rng.random() < self._config.training.seek_active:
+        last = max(0, scene.n_samples - self.n_samples)
+        if sounding is not None and rng.random() < self.config.training.seek_active:
             frames = np.flatnonzero(scene.active[sounding])
             if frames.size:
                 time_s = frames[rng.integers(frames.size)] * scene.hop_s
-                start = round(time_s * self._config.features.sample_rate) - int(rng.integers(self._length))
+                start = round(time_s * self.config.features.sample_rate) - int(rng.integers(self.n_samples))
                 return int(np.clip(start, 0, last))
         return int(rng.integers(last + 1))
 
-    def _mixed(
-        self, parts: Sequence[tuple[str, Scene, int]], rng: np.random.Generator | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        training = self._config.training
-        mixture = np.zeros((2, self._length), np.float32)
-        stems = np.zeros((len(self._targets), 2, self._length), np.float32)
-        activity = np.zeros((len(self._targets), self.n_frames), np.float32)
+    def _changed(self, rng: np.random.Generator, drawn: Sequence[tuple[str, Scene, int]]) -> Recipe:
+        """Return the parts with their random changes."""
+        training, sample_rate = self.config.training, self.config.features.sample_rate
         speeds: dict[int, float] = {}  # the parts of one song keep their time
-        cutoff_hz = self._cutoff(rng)
-        for label, scene, start in parts:
+        limited = rng.random() < training.band_limit
+        cutoff_hz = augmentation.cutoff(rng, sample_rate) if limited else math.inf
+        parts = []
+        for label, scene, start in drawn:
             speed = 1.0
-            if rng is not None and training.speed:
+            if training.speed:
                 speed = speeds.setdefault(id(scene), (1 + training.speed) ** rng.uniform(-1, 1))
-            samples = scene.rows[label].read(start, math.ceil(self._length * speed) + 1)
-            samples = augmentation.respeeded(samples, speed, self._length)
-            if rng is not None:
-                samples = samples * np.float32(rng.uniform(training.gain_min, training.gain_max))
-                if training.tilt_db or cutoff_hz is not None:
-                    samples = augmentation.recoloured(
-                        samples,
-                        rng,
-                        tilt_db=training.tilt_db,
-                        sample_rate=self._config.features.sample_rate,
-                        cutoff_hz=cutoff_hz,
-                    )
-                if rng.random() < training.channel_swap:
-                    samples = samples[::-1]
+            gain = rng.uniform(training.gain_min, training.gain_max)
+            knots_db = None
+            if training.tilt_db or limited:
+                knots_db = rng.uniform(-training.tilt_db, training.tilt_db, augmentation.KNOTS)
+            swapped = rng.random() < training.channel_swap
+            parts.append(Part(label, scene, start, speed, gain, knots_db, swapped))
+        mono = rng.random() < training.mono
+        level_db = rng.uniform(-training.level_db, training.level_db) if training.level_db else 0.0
+        return Recipe(tuple(parts), cutoff_hz, mono, 10 ** (level_db / 20))
+
+    def _mixed(self, recipe: Recipe) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        by_level = self.config.training.truth == "level"
+        mixture = np.zeros((2, self.n_samples), np.float32)
+        stems = np.zeros((len(self.targets), 2, self.n_samples), np.float32)
+        activity = (
+            self.activity(recipe) if by_level else np.zeros((len(self.targets), self.n_frames), np.float32)
+        )
+        for part in recipe.parts:
+            samples = self._sound(part, recipe.cutoff_hz)
             mixture += samples
-            if label in self._targets:
-                k = self._targets.index(label)
+            if part.label in self.targets:
+                k = self.targets.index(part.label)
                 stems[k] += samples
-                activity[k] = np.maximum(activity[k], self._active(scene, label, start, speed, samples))
-        if rng is not None and rng.random() < training.mono:
+                if not by_level:
+                    heard = features.confidence(samples, self.config.features) >= 0.5
+                    activity[k] = np.maximum(activity[k], heard)
+        if recipe.mono:
             mixture[:] = mixture.mean(axis=0)
             stems[:] = stems.mean(axis=1, keepdims=True)
-        if rng is not None and training.level_db:
-            gain = np.float32(10 ** (rng.uniform(-training.level_db, training.level_db) / 20))
-            mixture *= gain
-            stems *= gain
-        return mixture, stems, activity
+        return mixture * np.float32(recipe.gain), stems * np.float32(recipe.gain), activity
 
-    def _cutoff(self, rng: np.random.Generator | None) -> float | None:
-        if rng is None or rng.random() >= self._config.training.band_limit:
-            return None
-        return augmentation.cutoff(rng, self._config.features.sample_rate)
+    def _sound(self, part: Part, cutoff_hz: float) -> Samples:
+        samples = part.scene.rows[part.label].read(part.start, math.ceil(self.n_samples * part.speed) + 1)
+        samples = augmentation.respeeded(samples, part.speed, self.n_samples) * np.float32(part.gain)
+        if part.knots_db is not None:
+            samples = augmentation.recoloured(
+                samples,
+                part.knots_db,
+                sample_rate=self.config.features.sample_rate,
+                cutoff_hz=cutoff_hz,
+            )
+        return samples[::-1] if part.swapped else samples
 
-    def _active(self, scene: Scene, label: str, start: int, speed: float, samples: Samples) -> np.ndarray:
+    def _active(self, part: Part) -> np.ndarray:
         """Return 0 or 1 for each frame."""
-        grid = self._config.features
-        if self._config.training.truth == "confidence":
-            return (features.confidence(samples, grid) >= 0.5).astype(np.float32)
-        middles = start + speed * (grid.n_fft // 2 + grid.hop_length * np.arange(self.n_frames))
+        grid, scene = self.config.features, part.scene
+        middles = part.start + part.speed * (grid.n_fft // 2 + grid.hop_length * np.arange(self.n_frames))
         frames = np.floor(middles / grid.sample_rate / scene.hop_s + 1e-6).astype(int)
-        active = scene.active[label]
-        return np.where(frames < len(active), active[np.minimum(frames, len(active) - 1)], 0).astype(
-            np.float32
-        )
+        active = scene.active[part.label]
+        return np.where(frames < len(active), active[np.minimum(frames, len(active) - 1)], 0)
 
 
-def _one(rng: np.random.Generator, scenes: Sequence[Scene]) -> Scene:
-    """Return a random scene, longer ones more often: each second counts the same."""
-    ends = np.cumsum([scene.n_samples for scene in scenes])
-    return scenes[int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))]
+class _Choice:
+    """Scenes to draw from, longer ones more often: each second counts the same."""
+
+    def __init__(self, scenes: Sequence[Scene]) -> None:
+        self._scenes, self._ends = scenes, np.cumsum([scene.n_samples for scene in scenes])
+
+    def draw(self, rng: np.random.Generator) -> Scene:
+        """Return one of them."""
+        return self._scenes[int(np.searchsorted(self._ends, rng.integers(self._ends[-1]), side="right"))]

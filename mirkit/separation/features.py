@@ -7,35 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from mirkit._typing import Frames, LabelFrames, Samples
-from mirkit.dsp import hann, stft
+from mirkit.dsp import hann
 from mirkit.errors import ParameterError
 from mirkit.separation.config import FeatureConfig, InferenceConfig
 
-__all__ = ["bin_statistics", "confidence", "gate", "magnitudes"]
-
-
-def magnitudes(samples: Samples, config: FeatureConfig) -> np.ndarray:
-    """Return the mean over the channels of the magnitude spectra of an excerpt.
-
-    Parameters
-    ----------
-    samples : ndarray of shape (n_channels, n_samples)
-        At least one frame of sound at ``config.sample_rate``.
-    config : FeatureConfig
-        Window and hop.
-
-    Returns
-    -------
-    ndarray of shape (n_bins, n_frames)
-        Frame ``k`` starts at sample ``k * hop_length``: nothing is padded.
-
-    Examples
-    --------
-    >>> magnitudes(np.zeros((2, 8192), np.float32), FeatureConfig()).shape
-    (2049, 5)
-    """
-    spectra = stft(samples, n_fft=config.n_fft, hop_length=config.hop_length, center=False)
-    return np.asarray(np.abs(spectra).mean(axis=0))
+__all__ = ["bin_statistics", "confidence", "gate"]
 
 
 def bin_statistics(excerpts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +66,7 @@ def confidence(
     """Return the activation confidence of one stem within an excerpt, as the IASS code computes it.
 
     MedleyDB's activation confidence (see `mirkit.activation`) with two differences: a frame for each
-    spectrum of `magnitudes`, and the channels of one excerpt of one stem in place of the stems of a
+    magnitude spectrum, and the channels of one excerpt of one stem in place of the stems of a
     song, so levels count relative to the loudest moment of the excerpt.
 
     Parameters

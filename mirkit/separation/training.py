@@ -6,23 +6,24 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn import functional
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from mirkit import checkpoint
 from mirkit._files import write_json
 from mirkit.errors import CheckpointError
-from mirkit.loop import EpochSampler, Hardware, fit, is_first_process
+from mirkit.loop import EpochSampler, Hardware, fit, is_first_process, torch_device
 from mirkit.separation import features
 from mirkit.separation.config import Config
 from mirkit.separation.examples import Excerpts, Scene, prepare
+from mirkit.separation.losses import Batch, losses, spectra_of
 from mirkit.separation.model import Model, Part, build, replace_weights
+from mirkit.separation.resident import Drawn, Resident
 
 if TYPE_CHECKING:
     from lightning import LightningModule
@@ -30,105 +31,10 @@ if TYPE_CHECKING:
     from mirkit.data import Dataset
     from mirkit.multitrack import MultiTrack
 
-__all__ = ["losses", "train"]
+__all__ = ["train"]
 
 STARTED = "started.json"
 """Settings and seed of a training, beside its state."""
-
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Mixtures ``(batch, 2, n_samples)``, stems ``(batch, n_targets, 2, n_samples)``, activity."""
-
-
-def losses(network: nn.Module, config: Config, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    r"""Return the two parts of the loss: separation and activity.
-
-    Hung and Lerch, ISMIR 2020: the mean squared error between masked and true magnitudes, and the binary
-    cross-entropy of the frames' activity; they are added with ``config.training.bce_weight``. The gate
-    is not applied.
-
-    With ``config.training.loss`` ``phase`` instead, for the spectra *S* of a target and *X* of the mixture
-    and its mask *M*, the squared error *M* \|X\| - Re(*S X** / \|X\|): what is at a right angle to the
-    mixture no real mask can change (H. Erdogan et al., "Phase-sensitive and recognition-boosted speech
-    separation using deep recurrent neural networks", ICASSP 2015). Divided by \|X\|, so that loud bins
-    count in proportion to their magnitude, not their energy, and soft passages are learned, too; a weight
-    that depends on the mixture only leaves the best mask as it is. Averaged over all targets and the rest.
-
-    Parameters
-    ----------
-    network : Module
-        From `build`.
-    config : Config
-        Spectra and channels.
-    batch : tuple of Tensor
-        Mixtures of shape (batch, 2, n_samples), stems of shape (batch, n_targets, 2, n_samples),
-        activity of shape (batch, n_targets, n_frames).
-
-    Returns
-    -------
-    separation, activity : Tensor
-        Scalars; the latter 0 without a classifier.
-
-    Examples
-    --------
-    >>> config = Config(targets=("vocals",))
-    >>> silence = torch.zeros(1, 2, 8192), torch.zeros(1, 1, 2, 8192), torch.zeros(1, 1, 5)
-    >>> losses(build(config, ("vocals",)).eval(), config, silence)[0].item()
-    0.0
-    """
-    mixture, stems, activity = batch
-    spectra = _spectra(mixture, config)
-    magnitudes = _seen(spectra.abs(), config)
-    masks, logits = network(magnitudes)
-    if config.training.loss == "phase":
-        separation = _phase_error(masks, spectra, stems, config)
-    else:
-        separation = functional.mse_loss(
-            masks * magnitudes[:, None], _seen(_spectra(stems, config).abs(), config)
-        )
-    if logits is None:
-        return separation, separation.new_zeros(())
-    return separation, functional.binary_cross_entropy_with_logits(logits.float(), activity)
-
-
-def _phase_error(
-    masks: torch.Tensor, mixture: torch.Tensor, stems: torch.Tensor, config: Config
-) -> torch.Tensor:
-    """Return the error of a real mask, see `losses`; up to the bandwidth, beyond which nothing is known."""
-    bins = slice(0, config.features.n_input_bins)
-    mixture, masks = mixture[..., bins, :], masks[..., bins, :].float()
-    magnitude = mixture.abs()
-    direction = mixture.conj() / magnitude.clamp(min=1e-8)
-    wanted = magnitude.new_zeros(*stems.shape[:3], *magnitude.shape[-2:])
-    sounding = stems.abs().amax(dim=(2, 3)) > 0  # silent stems cost nothing
-    if sounding.any():
-        item = sounding.nonzero()[:, 0]
-        wanted[sounding] = (_spectra(stems[sounding], config)[..., bins, :] * direction[item]).real
-    error = masks * magnitude[:, None] - wanted
-    if error.shape[1] > 1:  # the rest's error is the opposite of the sum
-        error = torch.cat([error, error.sum(dim=1, keepdim=True)], dim=1)
-    level = magnitude.mean(dim=(1, 2, 3)).clamp(min=1e-5)[:, None, None, None]
-    weights = 1.0 / (level * (magnitude + 0.1 * level))
-    return (error.square().mean(dim=1) * weights).mean()
-
-
-def _seen(magnitudes: torch.Tensor, config: Config) -> torch.Tensor:
-    """Return ``(..., n_channels, n_bins, n_frames)`` with the channels that the network sees."""
-    return magnitudes.mean(dim=-3, keepdim=True) if config.n_channels == 1 else magnitudes
-
-
-def _spectra(samples: torch.Tensor, config: Config) -> torch.Tensor:
-    """Return ``(..., n_bins, n_frames)`` of ``(..., n_samples)``."""
-    grid = config.features
-    window = torch.hann_window(grid.n_fft, device=samples.device)
-    spectra = torch.stft(
-        samples.reshape(-1, samples.shape[-1]),
-        grid.n_fft,
-        grid.hop_length,
-        window=window,
-        center=False,
-        return_complex=True,
-    )
-    return spectra.reshape(*samples.shape[:-1], grid.n_bins, -1)
 
 
 def train(
@@ -142,6 +48,7 @@ def train(
     resume: bool = False,
     start: Model | None = None,
     device: str | Hardware = "auto",
+    resident: bool = False,
     n_jobs: int = 1,
     progress: bool = False,
 ) -> Model:
@@ -168,6 +75,9 @@ def train(
         other songs.
     device : str or Hardware
         ``auto``, ``cpu``, ``cuda`` or ``mps``, or these with numbers of devices and machines.
+    resident : bool
+        Keep all songs in the device's memory and make the excerpts there, see `mirkit.separation.resident`:
+        half a gigabyte for an hour of each stem at 44.1 kHz, and a GPU is kept busy.
     n_jobs : int
         Processes that decode and make excerpts.
     progress : bool
@@ -196,6 +106,7 @@ def train(
                 folder=Path(temporary),
                 start=start,
                 device=device,
+                resident=resident,
                 n_jobs=n_jobs,
                 progress=progress,
             )
@@ -216,7 +127,18 @@ def train(
         model = _finished(own, config.replace(targets=group), seed) if resume else None
         if model is None:
             loss = _fitted(
-                part, config, scenes, valid_scenes, own, seed, device, resume, start is None, n_jobs, progress
+                part,
+                config,
+                scenes,
+                valid_scenes,
+                own,
+                seed=seed,
+                device=device if isinstance(device, Hardware) else Hardware(device),
+                resident=resident,
+                resume=resume,
+                fresh=start is None,
+                n_jobs=n_jobs,
+                progress=progress,
             )
             model = Model((part,), config.replace(targets=group), scores={"validation_loss": loss}, seed=seed)
             if is_first_process():
@@ -254,8 +176,10 @@ def _fitted(
     scenes: Sequence[Scene],
     valid_scenes: Sequence[Scene],
     folder: Path,
+    *,
     seed: int,
-    device: str | Hardware,
+    device: Hardware,
+    resident: bool,
     resume: bool,
     fresh: bool,
     n_jobs: int,
@@ -267,12 +191,14 @@ def _fitted(
     write_json(folder / STARTED, started)
     excerpts = Excerpts(scenes, config, part.targets, seed=seed)
     checked = Excerpts(valid_scenes, config, part.targets, seed=0)
+    sounds = [Resident(excerpts), Resident(checked)] if resident else []
+    examples = [Drawn(*pair) for pair in zip((excerpts, checked), sounds, strict=True)] if resident else None
     if fresh and not (resume and (folder / "last.ckpt").is_file()):
-        _set_statistics(part.network, excerpts, config)
+        _set_statistics(part.network, config, _mixtures(excerpts, sounds[0] if sounds else None, device))
     n_examples = len(excerpts.scenes) * training.excerpts_per_song
     loaders: list[DataLoader[Any]] = [
         DataLoader(
-            excerpts,
+            examples[0] if examples else excerpts,
             batch_size=min(training.batch_size, n_examples),
             sampler=EpochSampler(n_examples),
             num_workers=n_jobs if n_jobs > 1 else 0,
@@ -280,11 +206,13 @@ def _fitted(
             drop_last=True,
         ),
         DataLoader(
-            checked, batch_size=training.batch_size, sampler=checked.fixed(training.validation_excerpts)
+            examples[1] if examples else checked,
+            batch_size=training.batch_size,
+            sampler=checked.fixed(training.validation_excerpts),
         ),
     ]
     loss = fit(
-        _module(part.network, config),
+        _module(part.network, config, sounds),
         *loaders,
         folder=folder,
         seed=seed,
@@ -301,17 +229,29 @@ def _fitted(
     return loss
 
 
-def _set_statistics(network: nn.Module, excerpts: Excerpts, config: Config) -> None:
-    """Give the network the mean and deviation of each frequency over the mixtures."""
-    keys = excerpts.fixed(config.training.statistics_excerpts)
-    spectra = (features.magnitudes(excerpts[key][0], config.features) for key in keys)
+def _set_statistics(network: nn.Module, config: Config, mixtures: Iterable[torch.Tensor]) -> None:
+    """Give the network the mean and deviation of each frequency over mixtures ``(..., 2, n_samples)``."""
+    spectra = (spectra_of(mixture, config).abs().mean(dim=-3) for mixture in mixtures)
     if (compress := getattr(network, "compress", None)) is not None:
-        spectra = (compress(torch.from_numpy(values)).numpy() for values in spectra)
-    mean, deviation = features.bin_statistics(spectra)
+        spectra = (compress(values) for values in spectra)
+    by_bin = (values.movedim(-2, 0).flatten(start_dim=1) for values in spectra)
+    mean, deviation = features.bin_statistics(values.cpu().numpy() for values in by_bin)
     n_bins = config.features.n_input_bins
     with torch.no_grad():
         network.input_mean.copy_(torch.from_numpy(-mean[:n_bins]))  # type: ignore[operator]
         network.input_scale.copy_(torch.from_numpy(1.0 / deviation[:n_bins]))  # type: ignore[operator]
+
+
+def _mixtures(excerpts: Excerpts, sound: Resident | None, hardware: Hardware) -> Iterator[torch.Tensor]:
+    """Return mixtures of whole songs as they are."""
+    keys = excerpts.fixed(excerpts.config.training.statistics_excerpts)
+    if sound is None:
+        yield from (torch.from_numpy(excerpts[key][0]) for key in keys)
+        return
+    device, drawn = torch_device(hardware.device), Drawn(excerpts, sound)
+    for first in range(0, len(keys), 32):
+        batch = default_collate([drawn[key] for key in keys[first : first + 32]])
+        yield sound({name: values.to(device) for name, values in batch.items()})[0]
 
 
 def _items(dataset: Dataset, validation: Dataset | None) -> tuple[Sequence[MultiTrack], Sequence[MultiTrack]]:
@@ -325,14 +265,20 @@ def _fingerprint(items: Sequence[MultiTrack]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _module(network: nn.Module, config: Config) -> LightningModule:
-    """Return the network as Lightning wants it; defined here because importing Lightning takes seconds."""
+def _module(network: nn.Module, config: Config, sounds: Sequence[Resident]) -> LightningModule:
+    """Return the network as Lightning wants it; defined here because importing Lightning takes seconds.
+
+    Where songs are in the device's memory, ``sounds`` makes excerpts for training and for validation there.
+    """
     from lightning import LightningModule
 
     class SeparationModule(LightningModule):
         def __init__(self) -> None:
             super().__init__()
             self.network = network
+
+        def on_after_batch_transfer(self, batch: Any, _: int) -> Batch:
+            return sounds[0 if self.trainer.training else 1](batch) if sounds else batch
 
         def training_step(self, batch: Batch, _: int) -> torch.Tensor:
             separation, activity = losses(self.network, config, batch)

@@ -25,14 +25,6 @@ def test_statistics_are_those_of_all_frames_at_once(rng):
         features.bin_statistics([])
 
 
-def test_magnitudes_are_the_mean_over_channels(rng):
-    left = rng.standard_normal(9000).astype(np.float32)
-    both = features.magnitudes(np.stack([left, -3 * left]), SETTINGS)
-    np.testing.assert_allclose(
-        both, 2 * features.magnitudes(left[np.newaxis], SETTINGS), rtol=1e-4, atol=1e-4
-    )
-
-
 def test_confidence_follows_medleydbs_on_the_frames_that_both_have(rng):
     envelope = np.repeat([0.0, 1.0, 0.005, 0.6, 0.0, 0.3], 3 * 44100)
     stem = (envelope * rng.standard_normal(len(envelope)) * 0.3).astype(np.float32)

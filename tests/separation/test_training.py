@@ -16,9 +16,9 @@ from mirkit.multitrack import MultiTrack, Stem
 from mirkit.separation import Config
 from mirkit.separation.config import TrainingConfig
 from mirkit.separation.examples import Excerpts, prepare
+from mirkit.separation.losses import losses
 from mirkit.separation.model import build
 from mirkit.separation.targets import grouped, truth
-from mirkit.separation.training import losses
 
 RATE = 8000
 QUICK = {
