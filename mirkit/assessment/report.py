@@ -12,7 +12,12 @@ from mirkit.report.description import Action, Clip, Deck, Note, Pitch, Row, Sect
 
 __all__ = ["describe"]
 
-TEXT = "The line is the pitch that was heard, over the notes of the score; each remark below can be played."
+ALONE = "The line is the pitch that was heard."
+PERFECT = "The line is the pitch that was heard, over the notes of the score; there is nothing to remark."
+TEXT = (
+    "The line is the pitch that was heard, over the notes of the score: red ones have a remark, dashed ones are "
+    "missing. Each remark below can be played."
+)
 
 AROUND_S = 0.3
 """Heard before and after a note, so that a listener finds the way in."""
@@ -54,9 +59,9 @@ def describe(
         for name, one in result.ratings.items()
     ]
     tables = [Table("Ratings", ("category", "points", "reason"), ratings)] if ratings else []
-    if len(result.notes):
-        tables.append(_remarks(result, playable=audio is not None))
-    text = "; ".join(result.verdicts) or TEXT
+    found = _remarks(result, playable=audio is not None)
+    tables += [found] if found.rows else []
+    text = "; ".join(result.verdicts) or (TEXT if found.rows else PERFECT if len(result.notes) else ALONE)
     decks = [Deck(tracks, [_pitch(result)])] if tracks or len(result.f0_hz) else []
     return Section("assessment", title, decks, tables, facts or {}, text)
 
@@ -68,32 +73,43 @@ def _pitch(result: Assessment) -> Pitch:
     pitch_midi[voiced] = 69 + 12 * np.log2(f0_hz[voiced] / 440) - result.tuning_cents / 100
     times_s = result.grid.start_s + result.grid.hop_s * np.arange(len(f0_hz), dtype=np.float64)
     notes = [
-        Note(
-            float(note["onset_s"]), float(note["duration_s"]), float(note["score_midi"]) + result.octave_st,
-            remark,
+        Note(float(onset_s), float(duration_s), float(note["score_midi"]) + result.octave_st, remark)
+        for note, remark, (onset_s, duration_s) in zip(
+            result.notes, result.remarks, _places(result), strict=True
         )
-        for note, remark in zip(result.notes, result.remarks, strict=True)
-        if note["status"] != "missed"
-    ]  # fmt: skip
+    ]
     return Pitch(times_s, pitch_midi, notes, name="pitch over the score")
 
 
+def _places(result: Assessment) -> np.ndarray:
+    """Return onset and length of each note, shape ``(n, 2)``; of missed ones, what their neighbours suggest."""
+    notes = result.notes
+    there = np.isfinite(notes["onset_s"])
+    if not there.any():
+        return np.zeros((0, 2)) if not len(notes) else np.tile([0.0, 0.1], (len(notes), 1))
+    onset_s = np.interp(notes["beat"], notes["beat"][there], notes["onset_s"][there])
+    onset_s[there] = notes["onset_s"][there]
+    until_s = np.clip(np.diff(onset_s, append=onset_s[-1] + 0.3), 0.1, 0.5)
+    return np.stack([onset_s, np.where(there, notes["duration_s"], until_s)], axis=1)
+
+
 def _remarks(result: Assessment, *, playable: bool) -> Table:
-    """Return the notes of which there is something to say."""
+    """Return the notes of which there is something to say, and those that the score has not."""
+    found: list[tuple[float, float, tuple[str, ...]]] = []
+    for note, remark, (onset_s, duration_s) in zip(
+        result.notes, result.remarks, _places(result), strict=True
+    ):
+        if remark:
+            cells = (_figure(note["cents"]), _figure(note["deviation_ms"]))
+            found.append((onset_s, duration_s, (str(note["bar"]), f"{note['beat']:g}", remark, *cells)))
+    for note in result.added:
+        before = result.notes[max(0, note["after_note"])] if len(result.notes) else None
+        where = ("-", "-") if before is None else (str(before["bar"]), f"after {before['beat']:g}")
+        found.append((float(note["onset_s"]), float(note["duration_s"]), (*where, "added", "-", "-")))
     rows = []
-    for note, remark in zip(result.notes, result.remarks, strict=True):
-        if not remark:
-            continue
-        onset_s, end_s = float(note["onset_s"]), float(note["onset_s"] + note["duration_s"])
-        cells = (
-            str(note["bar"]),
-            f"{note['beat']:g}",
-            remark,
-            _figure(note["cents"]),
-            _figure(note["deviation_ms"]),
-        )
-        clip = Clip(0, max(0.0, onset_s - AROUND_S), end_s + AROUND_S)
-        rows.append(Row(cells, (Action("play", (clip,)),) if playable and np.isfinite(onset_s) else ()))
+    for onset_s, duration_s, cells in sorted(found, key=lambda one: one[0]):
+        clip = Clip(0, max(0.0, onset_s - AROUND_S), onset_s + duration_s + AROUND_S)
+        rows.append(Row(cells, (Action("play", (clip,)),) if playable else ()))
     name = f"{len(rows)} remark{'s' * (len(rows) != 1)} on {len(result.notes)} notes"
     return Table(name, ("bar", "quarter", "remark", "cents", "ms late"), rows)
 

@@ -11,6 +11,8 @@ import click
 from mirkit.cli import _options
 
 if TYPE_CHECKING:
+    from mirkit.annotation import ActivityAnnotation
+    from mirkit.audio import Audio
     from mirkit.report import Section
 
 
@@ -62,37 +64,91 @@ def _separation() -> Iterator[Section]:
 
 
 def _activity() -> Iterator[Section]:
-    from mirkit import activity, examples, read
+    from mirkit import activity, examples
     from mirkit.activity.report import describe
     from mirkit.annotation import Taxonomy
 
     model, song = activity.load(), examples.multitrack()
-    sounds = {"Who plays when": song.mix()}
-    sounds |= {name.replace("_", " ").capitalize(): read(examples.path(name)) for name in examples.names()}
-    truth = song.activity(Taxonomy.load(model.config.taxonomy))
-    for title, sound in sounds.items():
+    played, truth = song.mix(), song.activity(Taxonomy.load(model.config.taxonomy))
+    recorded, known = _one_after_another(truth.labels)
+    for title, sound, true in (
+        ("Who plays when", played, truth),
+        ("Four recordings, one after another", recorded, known),
+    ):
         result = activity.predict(model, sound)
+        decided = activity.decide(model, result, end_s=sound.duration_s)
+        facts = {"model": model.name}
+        yield describe(result, audio=sound, intervals=decided, truth=true, title=title, facts=facts)
+
+
+def _one_after_another(labels: tuple[str, ...]) -> tuple[Audio, ActivityAnnotation]:
+    """Return the bundled recordings of single instruments as one, and what is to be heard in them."""
+    import numpy as np
+
+    from mirkit import examples, read
+    from mirkit.annotation import ActivityAnnotation
+    from mirkit.audio import Audio
+    from mirkit.dsp import FrameGrid
+
+    rate, most_s = 44100, 9.0
+    sounds = [read(examples.path(name)).mono().resample(rate) for name in RECORDED]
+    parts = [sound.excerpt(0.0, min(most_s, sound.duration_s)).samples[0] for sound in sounds]
+    starts_s = np.cumsum([0, *(len(part) for part in parts)]) / rate
+    grid = FrameGrid(0.0, 0.1, round(starts_s[-1] / 0.1))
+    values = np.zeros((len(labels), grid.n_frames))
+    for label, start_s, end_s in zip(RECORDED.values(), starts_s[:-1], starts_s[1:], strict=True):
+        values[labels.index(label), grid.index(start_s) : grid.index(end_s)] = 1.0
+    return Audio(np.concatenate(parts)[np.newaxis], rate), ActivityAnnotation(grid, labels, values)
+
+
+RECORDED = {
+    "acoustic_guitar_chords": "acoustic guitar",
+    "tabla": "tabla",
+    "electric_guitar": "clean electric guitar",
+    "sung_scale": "male singer",
+}
+"""Recording to what plays in it."""
+
+
+def _sampling() -> Iterator[Section]:
+    from mirkit import examples, sampling
+    from mirkit.sampling.report import describe
+
+    model = sampling.load()
+    for pair in examples.pairs().items:
+        sample, song = pair.sample_audio(), pair.song_audio()
+        result = sampling.predict(model, sample, song)
         yield describe(
             result,
-            audio=sound,
-            intervals=activity.decide(model, result, end_s=sound.duration_s),
-            truth=truth if title == "Who plays when" else None,
-            title=title,
+            sample=sample,
+            song=song,
+            truth=pair.truth,
+            title=SONGS[pair.song],
             facts={"model": model.name},
         )
+
+
+SONGS = {
+    "transposed": "A sample, three semitones up",
+    "stretched": "The same sample, faster",
+    "decoy": "A song in the same key and tempo, without it",
+}
 
 
 def _assessment() -> Iterator[Section]:
     from mirkit import assessment, examples, read
     from mirkit.assessment.report import describe
 
-    model, sound = assessment.load(), read(examples.path("sung_scale"))
-    scale = assessment.Score.from_rows([(beat, 1, 60 + step) for beat, step in enumerate(C_MAJOR_ST)])
-    result = assessment.predict(model, sound, score=scale)
-    facts = {"model": model.name, "score": "C major up to the octave, which the singer leaves out"}
-    yield describe(result, audio=sound, title="A sung scale against its score", facts=facts)
+    model = assessment.load()
+    for item in examples.performances().items:
+        if item.group not in TAKES:
+            continue
+        sound = read(item.recording)
+        result = assessment.predict(model, sound, score=item.read_score())
+        facts = {"model": model.name, "score": "theme of Beethoven's ninth symphony"}
+        yield describe(result, audio=sound, title=TAKES[item.group], facts=facts)
 
 
-C_MAJOR_ST = (0, 2, 4, 5, 7, 9, 11, 12)
+TAKES = {"anna": "A performance over its score", "finn": "The same melody, with much to say about it"}
 
-TASKS: tuple[Callable[[], Iterator[Section]], ...] = (_separation, _activity, _assessment)
+TASKS: tuple[Callable[[], Iterator[Section]], ...] = (_separation, _activity, _sampling, _assessment)

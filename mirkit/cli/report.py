@@ -155,10 +155,39 @@ def _assessment(folder: Path, part: Part) -> Section:
     )
 
 
+def _sampling(folder: Path, part: Part) -> Section:
+    from mirkit import audio
+    from mirkit.sampling import Detections
+    from mirkit.sampling.report import describe
+
+    path, asked = recording(folder, part.sounds), _arguments(folder)
+    sample = _found(Path(asked["sample"]), part.sounds) if "sample" in asked else None
+    song, whole_s = None, None
+    if path is not None:
+        song = audio.read(path, start_s=part.start_s, duration_s=part.duration_s)
+        whole_s = audio.info(path).duration_s
+    heard = None
+    if sample is not None:
+        start_s, end_s = asked.get("start_s") or 0.0, asked.get("end_s")
+        heard = audio.read(sample, start_s=start_s, duration_s=None if end_s is None else end_s - start_s)
+    lost = [name for name, one in (("song", path), ("sample", sample)) if one is None]
+    end_s = part.start_s + (part.duration_s if song is None else song.duration_s)
+    return describe(
+        Detections.read(folder).excerpt(part.start_s, end_s),
+        sample=heard,
+        song=song,
+        title=_title(folder),
+        facts=_facts(folder)
+        | (_stretch(part, song.duration_s, whole_s or song.duration_s) if song else {})
+        | ({"sound": f"{' and '.join(lost)} not found, give --sound"} if lost else {}),
+    )
+
+
 SECTIONS: dict[str, Callable[[Path, Part], Section]] = {
     "separation.json": _separation,  # before activity: a separation may hold an activity, too
     "activity.json": _activity,
     "assessment.json": _assessment,
+    "detections.json": _sampling,
 }
 """File that tells of which task a folder is a result, and what makes a section of it."""
 
@@ -168,9 +197,16 @@ def recording(folder: Path, sounds: tuple[Path, ...], key: str = "input") -> Pat
     named = _json(folder / "run.json").get(key, {}).get("path") if (folder / "run.json").is_file() else None
     if named is None:
         return next((path for path in sounds if path.is_file()), None)
-    name = Path(named)
+    return _found(Path(named), sounds)
+
+
+def _found(name: Path, sounds: tuple[Path, ...]) -> Path | None:
     beside = [path / name.name if path.is_dir() else path for path in sounds]
     return next((path for path in [*beside, name] if path.is_file() and path.stem == name.stem), None)
+
+
+def _arguments(folder: Path) -> Mapping[str, Any]:
+    return dict(_json(folder / "run.json").get("arguments", {})) if (folder / "run.json").is_file() else {}
 
 
 def _cut(activity: ActivityAnnotation, start_s: float, end_s: float) -> ActivityAnnotation:

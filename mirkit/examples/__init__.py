@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mirkit.errors import ParameterError
 from mirkit.multitrack import MultiTrack
 
-__all__ = ["multitrack", "names", "path"]
+if TYPE_CHECKING:
+    from mirkit.assessment import PerformanceTable
+    from mirkit.sampling import PairSet
+
+__all__ = ["multitrack", "names", "pairs", "path", "performances"]
 
 
 def names() -> tuple[str, ...]:
@@ -71,6 +76,42 @@ def multitrack() -> MultiTrack:
     from mirkit.data import open_dataset
 
     return open_dataset(_folder() / "multitracks").items[0]
+
+
+def pairs() -> PairSet:
+    """Return a sample and three songs: one has it transposed, one stretched, one not at all.
+
+    Returns
+    -------
+    PairSet
+        The songs ``transposed``, ``stretched`` and ``decoy``, with every true occurrence.
+
+    Examples
+    --------
+    >>> {pair.song: len(pair.truth) for pair in pairs().items}
+    {'transposed': 4, 'stretched': 4, 'decoy': 0}
+    """
+    from mirkit.sampling import open_pairs
+
+    return open_pairs(_folder() / "sampling")
+
+
+def performances() -> PerformanceTable:
+    """Return six simulated students who play one melody, with its score and a simulated jury's points.
+
+    Returns
+    -------
+    PerformanceTable
+        What each did is in ``<name>.truth.csv`` beside the recording.
+
+    Examples
+    --------
+    >>> [item.group for item in performances().items]
+    ['anna', 'ben', 'carla', 'david', 'emma', 'finn']
+    """
+    from mirkit.assessment import PerformanceTable
+
+    return PerformanceTable.read(_folder() / "performances")
 
 
 def _folder() -> Path:

@@ -46,6 +46,15 @@ class Evidence:
     paths: tuple[np.ndarray, ...]
     pitch_shift_st: float = 0.0
 
+    def excerpt(self, start_s: float, end_s: float) -> Evidence:
+        """Return the evidence in a stretch of the song; paths that leave it are cut."""
+        first, last = (max(0, round(time_s / self.song_hop_s)) for time_s in (start_s, end_s))
+        inside = [path[(path[:, 1] >= start_s) & (path[:, 1] < end_s)] for path in self.paths]
+        shifted = tuple(path - np.array([0.0, start_s]) for path in inside if len(path))
+        return Evidence(
+            self.similarity[:, first:last], self.sample_hop_s, self.song_hop_s, shifted, self.pitch_shift_st
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
@@ -188,6 +197,22 @@ class Detections:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise AnnotationError(f"{path}: not a result of mirkit sampling ({error})") from error
+
+    def excerpt(self, start_s: float, end_s: float) -> Detections:
+        """Return what begins within a stretch of the song, with times from its start; the verdict stays."""
+        starts_s = self.intervals.times_s[:, 0]
+        inside = (starts_s >= start_s) & (starts_s < end_s)
+        labels = [label for label, kept in zip(self.intervals.labels, inside, strict=True) if kept]
+        times_s = np.minimum(self.intervals.times_s[inside], end_s) - start_s
+        evidence = None if self.evidence is None else self.evidence.excerpt(start_s, end_s)
+        return Detections(
+            Intervals(times_s, labels, self.confidence[inside]),
+            self.pitch_shift_st[inside],
+            self.tempo_ratio[inside],
+            self.song_confidence,
+            self.threshold,
+            evidence,
+        )
 
     @classmethod
     def none(cls, song_confidence: float = 0.0, threshold: float = 0.5) -> Detections:

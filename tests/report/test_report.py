@@ -96,10 +96,46 @@ def test_a_title_cannot_end_the_script_that_holds_it(stems, tmp_path):
     assert "</script><b>" not in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_the_demo_makes_one_page_that_loads_without_complaint(browser, tmp_path):
+def test_hits_become_a_distance_matrix_with_sample_and_hit_to_play(tmp_path):
+    pair = examples.pairs().items[0]
+    run("sampling", "predict", pair.query_path, pair.song_path, "-o", tmp_path / "out", "--no-figure")
+    run("report", tmp_path / "out", "-o", tmp_path / "page.html")
+    [section] = sections(tmp_path / "page.html")
+    song, sample = section["decks"]
+    assert song["panels"][0]["kind"] == "matrix"
+    assert [track["name"] for track in sample["tracks"]] == ["sample"]
+    assert section["facts"]["verdict"].startswith("found")
+    first = section["tables"][0]["rows"][0]
+    assert first["actions"][0]["label"] == "play sample, play hit"
+    (_, *whole), (_, start_s, _) = first["actions"][0]["clips"]
+    assert whole == pytest.approx([0.0, pair.sample_audio().duration_s], abs=0.01)
+    assert start_s == pytest.approx(pair.truth.intervals.times_s[0, 0], abs=0.1)
+    run("report", tmp_path / "out", "-o", tmp_path / "part.html", "--start", start_s - 1, "--duration", 8)
+    [part] = sections(tmp_path / "part.html")
+    (_, later_s, _) = part["tables"][0]["rows"][0]["actions"][0]["clips"][1]
+    assert later_s == pytest.approx(1.0, abs=0.01)
+    assert part["decks"][0]["panels"][0]["paths"][0]["points"][0][0] == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_demo_makes_one_page_in_which_every_section_works(browser, tmp_path):
     run("demo", "-o", tmp_path / "demo.html")
-    assert [one["task"] for one in sections(tmp_path / "demo.html")][:2] == ["separation", "activity"]
+    shown = sections(tmp_path / "demo.html")
+    tasks = [one["task"] for one in shown]
+    assert list(dict.fromkeys(tasks)) == ["separation", "activity", "sampling", "assessment"]
     page = Opened(browser, tmp_path / "demo.html")
-    page.find(".play").click()
-    page.until("deck.transport.position > 0.5")
+    for number, task in enumerate(tasks):
+        section = page.find(f"#result-{number}")
+        section.find_element("css selector", ".play").click()
+        page.until(f"mirkit.decks.find(deck => deck.root.closest('#result-{number}')).transport.position > 0.2")
+        assert page.value("mirkit.decks.filter(deck => deck.transport.playing).length") == 1, task
+    page.find("[aria-label='Solo drums']").click()
+    assert "silent" in page.value("deck.tracks.find(track => track.name === 'vocals').lane.className")
+    page.find("#result-1 .ribbons canvas").click()
+    assert page.value("mirkit.decks.find(one => one.root.closest('#result-1')).transport.position") > 1
+    for number, task in enumerate(tasks):
+        if task in {"sampling", "assessment"} and shown[number]["tables"][-1]["rows"]:
+            buttons = page.driver.find_elements("css selector", f"#result-{number} .action")
+            if buttons:
+                buttons[0].click()
+                page.until("mirkit.decks.some(deck => deck.transport.playing)")
     assert page.complaints() == []

@@ -332,8 +332,12 @@ function preparePanel(panel, labels) {
   }
   if (panel.kind === "matrix") panel.cells = bytesOf(panel.values);
   if (panel.kind === "pitch") {
-    const heights = [...panel.notes.map((note) => note[2]), ...panel.pitch_midi.filter((midi) => midi !== null)];
-    const sorted = heights.length ? heights.sort((a, b) => a - b) : [60];
-    panel.range = { low: Math.floor(sorted[0]) - 2, high: Math.ceil(sorted[sorted.length - 1]) + 2 };
+    // All notes, and the contour but for its few strays, such as octave slips at the edges of notes.
+    const heard = panel.pitch_midi.filter((midi) => midi !== null).sort((a, b) => a - b);
+    const written = panel.notes.map((note) => note[2]);
+    const inner = heard.length ? [heard[Math.floor(0.01 * heard.length)], heard[Math.ceil(0.99 * (heard.length - 1))]] : [];
+    const shown = [...written, ...inner];
+    panel.range = { low: Math.floor(Math.min(...shown, 200)) - 2, high: Math.ceil(Math.max(...shown, 0)) + 2 };
+    if (!shown.length) panel.range = { low: 58, high: 62 };
   }
 }

@@ -62,9 +62,6 @@ function drawWave(canvas, view, colours, track, durationS, regions) {
     g.fillRect(from, 0, Math.max(2, to - from), height);
     g.globalAlpha = 1;
     g.fillRect(from, 0, Math.max(2, to - from), 3);
-    g.font = colours.font;
-    g.textBaseline = "top";
-    g.fillText(region.label, from + 4, 6);
   }
   g.fillStyle = track.original ? colours.ink : colours.track(track.colour);
   const strip = track.activity ? 5 : 0;
@@ -82,6 +79,27 @@ function drawWave(canvas, view, colours, track, durationS, regions) {
   if (track.activity) {
     const { start_s: start, hop_s: hop, frames } = track.activity;
     drawShades(g, frames, start, hop, view, width, height - 4, 4, g.fillStyle, colours.line);
+  }
+  drawRegionLabels(g, view, width, colours, regions);
+}
+
+// Over the waveform, on a ground of their own; one that would cover the one before is left out.
+function drawRegionLabels(g, view, width, colours, regions) {
+  g.font = colours.font;
+  g.textBaseline = "top";
+  let free = -Infinity;
+  for (const region of regions) {
+    const x = xOf(region.start_s, view, width) + 2, w = g.measureText(region.label).width + 8;
+    if (!region.label || x < free) continue;
+    free = x + w + 2;
+    g.fillStyle = colours.card;
+    g.globalAlpha = 0.9;
+    g.beginPath();
+    g.roundRect(x, 6, w, 16, 4);
+    g.fill();
+    g.globalAlpha = 1;
+    g.fillStyle = region.good ? colours.good : colours.bad;
+    g.fillText(region.label, x + 4, 8);
   }
 }
 
@@ -121,6 +139,8 @@ function drawRibbons(canvas, view, colours, panel) {
 const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 const noteName = (midi) => `${NAMES[((Math.round(midi) % 12) + 12) % 12]}${Math.floor(Math.round(midi) / 12) - 1}`;
 
+const LEAP_ST = 1.5;
+
 function drawPitch(canvas, view, colours, panel) {
   const { g, width, height } = canvasOf(canvas);
   const { low, high } = panel.range;
@@ -135,24 +155,30 @@ function drawPitch(canvas, view, colours, panel) {
   for (const [onset, duration, midi, fault] of panel.notes) {
     const x = xOf(onset, view, width), w = Math.max(3, xOf(onset + duration, view, width) - x - 1);
     g.fillStyle = fault ? colours.bad : colours.track(2);
-    g.globalAlpha = fault ? 0.45 : 0.3;
+    g.globalAlpha = fault === "missed" ? 0.08 : fault ? 0.45 : 0.3;
     g.beginPath();
     g.roundRect(x, yOf(midi + 0.45), w, Math.max(5, 0.9 * unit), 3);
     g.fill();
     g.globalAlpha = 1;
-    if (fault) { g.strokeStyle = colours.bad; g.lineWidth = 1.5; g.stroke(); }
+    if (fault) {
+      g.strokeStyle = colours.bad;
+      g.lineWidth = 1.5;
+      g.setLineDash(fault === "missed" ? [3, 3] : []);
+      g.stroke();
+      g.setLineDash([]);
+    }
   }
   g.strokeStyle = colours.track(0);
   g.lineWidth = 2;
   g.lineJoin = "round";
   g.beginPath();
-  let open = false;
+  let before = null;  // a leap is drawn as a gap: nobody plays what lies between
   panel.times_s.forEach((timeS, k) => {
     const midi = panel.pitch_midi[k];
-    if (midi === null || timeS < view.start - 1 || timeS > view.end + 1) { open = false; return; }
+    if (midi === null || timeS < view.start - 1 || timeS > view.end + 1) { before = null; return; }
     const x = xOf(timeS, view, width), y = yOf(midi);
-    if (open) g.lineTo(x, y); else g.moveTo(x, y);
-    open = true;
+    if (before !== null && Math.abs(midi - before) < LEAP_ST) g.lineTo(x, y); else g.moveTo(x, y);
+    before = midi;
   });
   g.stroke();
   const every = unit > 13 ? 1 : unit > 6 ? 3 : 12;
