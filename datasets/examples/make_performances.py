@@ -56,9 +56,8 @@ def main(bank: str, out: str) -> None:
         audio.write(folder / f"{name}.ogg", Audio(np.asarray(sound.samples, np.float32), SAMPLE_RATE))
         write_truth(folder / f"{name}.truth.csv", done)
         points = jury(np.random.default_rng((SEED, k, 1)), skill)
-        table.append({"recording": f"{name}.ogg", "score": "score.csv", "group": name} | {
-            f"{category}/{most:g}": points[category] for category, most in zip(CATEGORIES, POINTS, strict=True)
-        })  # fmt: skip
+        given = {f"{one}/{most:g}": points[one] for one, most in zip(CATEGORIES, POINTS, strict=True)}
+        table.append({"recording": f"{name}.ogg", "score": "score.csv", "group": name} | given)
     write_table(folder / "performances.csv", list(table[0]), [list(row.values()) for row in table])
 
 
@@ -76,7 +75,9 @@ def write_truth(path: Path, done: Rendition) -> None:
     """Write what sounded: a row for each note, times as in the recording; and the notes that did not."""
     notes = done.notes.copy()
     notes["onset_s"] += LEAD_S - notes["onset_s"].min()
-    rows = [[round(value, 4) if isinstance(value, float) else value for value in row] for row in notes.tolist()]
+    rows = [
+        [round(value, 4) if isinstance(value, float) else value for value in row] for row in notes.tolist()
+    ]
     missed = [[note, "missed", "", "", "", "", "", ""] for note in done.missed]
     write_table(path, list(notes.dtype.names or ()), sorted(rows + missed, key=lambda row: row[0]))
 

@@ -2,8 +2,9 @@
 
 python make_sampling.py SOURCES.toml FOLDER
 
-Two bars of a song of mirkit's own are the sample. Two other songs are built on it, as one builds on a record: their
-drums, singer and soloist over the loop. The third has the sample's key and tempo, and nothing else of it.
+Two bars of a song of mirkit's own are the sample. Two other songs are built on it, as one builds on a
+record: their drums, singer and soloist over the loop. The third has the sample's key and tempo, and nothing
+else of it.
 """
 
 from __future__ import annotations
@@ -74,7 +75,6 @@ def compose(sources: list[Source], style: str, number: int) -> MultiTrack:
     draft = Path(tempfile.mkdtemp())
     write_song(draft, sources, number, seconds=SECONDS, seed=SEED, sample_rate=SAMPLE_RATE, style=style)
     song: MultiTrack = open_dataset(draft).items[0]
-    print(style, number, *song.metadata["licences"], sep="\n  ")
     return song
 
 

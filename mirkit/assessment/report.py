@@ -15,8 +15,8 @@ __all__ = ["describe"]
 ALONE = "The line is the pitch that was heard."
 PERFECT = "The line is the pitch that was heard, over the notes of the score; there is nothing to remark."
 TEXT = (
-    "The line is the pitch that was heard, over the notes of the score: red ones have a remark, dashed ones are "
-    "missing. Each remark below can be played."
+    "The line is the pitch that was heard, over the notes of the score: red ones have a remark, dashed ones "
+    "are missing. Each remark below can be played."
 )
 
 AROUND_S = 0.3
@@ -82,7 +82,7 @@ def _pitch(result: Assessment) -> Pitch:
 
 
 def _places(result: Assessment) -> np.ndarray:
-    """Return onset and length of each note, shape ``(n, 2)``; of missed ones, what their neighbours suggest."""
+    """Return onset and length of each note, shape ``(n, 2)``; of missed ones a guess."""
     notes = result.notes
     there = np.isfinite(notes["onset_s"])
     if not there.any():
@@ -100,12 +100,12 @@ def _remarks(result: Assessment, *, playable: bool) -> Table:
         result.notes, result.remarks, _places(result), strict=True
     ):
         if remark:
-            cells = (_figure(note["cents"]), _figure(note["deviation_ms"]))
-            found.append((onset_s, duration_s, (str(note["bar"]), f"{note['beat']:g}", remark, *cells)))
+            figures = _figure(note["cents"]), _figure(note["deviation_ms"])
+            found.append((onset_s, duration_s, (str(note["bar"]), f"{note['beat']:g}", remark, *figures)))
     for note in result.added:
         before = result.notes[max(0, note["after_note"])] if len(result.notes) else None
-        where = ("-", "-") if before is None else (str(before["bar"]), f"after {before['beat']:g}")
-        found.append((float(note["onset_s"]), float(note["duration_s"]), (*where, "added", "-", "-")))
+        bar, beat = ("-", "-") if before is None else (str(before["bar"]), f"after {before['beat']:g}")
+        found.append((float(note["onset_s"]), float(note["duration_s"]), (bar, beat, "added", "-", "-")))
     rows = []
     for onset_s, duration_s, cells in sorted(found, key=lambda one: one[0]):
         clip = Clip(0, max(0.0, onset_s - AROUND_S), onset_s + duration_s + AROUND_S)

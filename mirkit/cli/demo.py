@@ -95,7 +95,7 @@ def _one_after_another(labels: tuple[str, ...]) -> tuple[Audio, ActivityAnnotati
     parts = [sound.excerpt(0.0, min(most_s, sound.duration_s)).samples[0] for sound in sounds]
     starts_s = np.cumsum([0, *(len(part) for part in parts)]) / rate
     grid = FrameGrid(0.0, 0.1, round(starts_s[-1] / 0.1))
-    values = np.zeros((len(labels), grid.n_frames))
+    values = np.zeros((len(labels), grid.n_frames), np.float32)
     for label, start_s, end_s in zip(RECORDED.values(), starts_s[:-1], starts_s[1:], strict=True):
         values[labels.index(label), grid.index(start_s) : grid.index(end_s)] = 1.0
     return Audio(np.concatenate(parts)[np.newaxis], rate), ActivityAnnotation(grid, labels, values)

@@ -119,7 +119,7 @@ def _table(hits: Sequence[Mapping[str, float]], playable: bool, sample_s: float 
             f"{hit['start_s']:.1f} s",
             f"{hit['end_s']:.1f} s",
             f"{hit['pitch_shift_st']:+.1f} st",
-            f"× {hit['tempo_ratio']:.2f}",
+            f"x {hit['tempo_ratio']:.2f}",
             f"{hit['confidence']:.0%}",
         )
         here = Clip(SONG, max(0.0, hit["start_s"]), hit["end_s"])

@@ -64,6 +64,11 @@ class Opened:
         """Return the first element that matches."""
         return self.driver.find_element("css selector", selector)
 
+    def click(self, element: object) -> None:
+        """Click on an element in the middle of the window, where the page's bar does not cover it."""
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
     def value(self, expression: str) -> object:
         """Return the value of a JavaScript expression, awaited if it is a promise; ``deck`` is the first."""
         return self.driver.execute_async_script(

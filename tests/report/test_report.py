@@ -124,18 +124,31 @@ def test_the_demo_makes_one_page_in_which_every_section_works(browser, tmp_path)
     assert list(dict.fromkeys(tasks)) == ["separation", "activity", "sampling", "assessment"]
     page = Opened(browser, tmp_path / "demo.html")
     for number, task in enumerate(tasks):
-        section = page.find(f"#result-{number}")
-        section.find_element("css selector", ".play").click()
-        page.until(f"mirkit.decks.find(deck => deck.root.closest('#result-{number}')).transport.position > 0.2")
+        page.click(page.find(f"#result-{number} .play"))
+        page.until(f"{deck_of(number)}.transport.position > 0.2")
         assert page.value("mirkit.decks.filter(deck => deck.transport.playing).length") == 1, task
-    page.find("[aria-label='Solo drums']").click()
+    page.click(page.find("[aria-label='Solo drums']"))
     assert "silent" in page.value("deck.tracks.find(track => track.name === 'vocals').lane.className")
-    page.find("#result-1 .ribbons canvas").click()
-    assert page.value("mirkit.decks.find(one => one.root.closest('#result-1')).transport.position") > 1
-    for number, task in enumerate(tasks):
-        if task in {"sampling", "assessment"} and shown[number]["tables"][-1]["rows"]:
-            buttons = page.driver.find_elements("css selector", f"#result-{number} .action")
-            if buttons:
-                buttons[0].click()
-                page.until("mirkit.decks.some(deck => deck.transport.playing)")
+    page.click(page.find(f"#result-{tasks.index('activity')} .ribbons canvas"))
+    assert page.value(f"{deck_of(tasks.index('activity'))}.transport.position") > 1
+    for task, label in (("sampling", "play sample, play hit"), ("assessment", "play")):
+        number = next(k for k, one in enumerate(shown) if one["task"] == task and actions(one))
+        assert actions(shown[number])[0]["label"] == label
+        page.value("mirkit.decks.forEach(deck => deck.pause())")
+        page.click(page.find(f"#result-{number} .action"))
+        page.until(
+            f"mirkit.decks.some(deck => deck.transport.playing && deck.root.closest('#result-{number}'))"
+        )
     assert page.complaints() == []
+
+
+def actions(section: dict) -> list[dict]:
+    """Return the first buttons of a section's tables."""
+    return next(
+        (row["actions"] for table in section["tables"] for row in table["rows"] if row["actions"]), []
+    )
+
+
+def deck_of(number: int) -> str:
+    """Return JavaScript for the first deck of a section."""
+    return f"mirkit.decks.find(deck => deck.root.closest('#result-{number}'))"

@@ -201,6 +201,7 @@ class Deck {
   pause() {
     this.transport.pause();
     this.showState();
+    this.showPosition(true);
   }
 
   toggle() {
