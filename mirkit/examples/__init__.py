@@ -111,7 +111,7 @@ def performances() -> PerformanceTable:
     """
     from mirkit.assessment import PerformanceTable
 
-    return PerformanceTable.read(_folder() / "performances")
+    return PerformanceTable.read(_folder() / "students")
 
 
 def _folder() -> Path:
