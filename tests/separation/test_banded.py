@@ -102,8 +102,8 @@ def test_bands_must_be_halved():
         BandedUNet(BandedConfig(regions=((81, 1), (40, 3), (40, 8), (32, 31))), FeatureConfig(), ("a",))
 
 
-def test_size_of_the_preset():
-    network = untrained(Config.from_toml("banded")).parts[0].network
+def test_size_of_the_bundled_models_preset():
+    network = untrained(Config.from_toml("banded-large")).parts[0].network
     n = sum(tensor.numel() for tensor in network.state_dict().values())
     assert 4 * n < 25e6
 

@@ -203,7 +203,7 @@ def test_too_few_bins_are_refused():
 
 
 @pytest.mark.parametrize(
-    "name", ["banded", "default", "iass-published", "iass-shared", "umx-shared", "umxhq"]
+    "name", ["banded", "banded-large", "default", "iass-published", "iass-shared", "umx-shared", "umxhq"]
 )
 def test_presets_are_settings(name):
     config = Config.from_toml(name)
