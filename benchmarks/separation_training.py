@@ -3,8 +3,9 @@ r"""Networks for separation on equal terms: same songs, equal excerpts, same sch
     python benchmarks/separation_training.py SONGS VALIDATION OUT --presets banded,umx-shared,iass-shared \
         --seeds 0,1,2 --excerpts 20000 [--device cuda --resident]
 
-Each preset gives the network and how it is used; excerpts, loss and optimiser are those of ``banded-large``. What
-is there is kept. Prints the validation error of each epoch; ``mirkit separation compare`` takes the models.
+Each preset gives the network and how it is used; excerpts, loss and optimiser are those of ``banded-large``.
+What is there is kept. Prints the validation error of each epoch; ``mirkit separation compare`` takes the
+models.
 """
 
 from __future__ import annotations
