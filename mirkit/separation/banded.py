@@ -163,17 +163,21 @@ class BandedUNet(nn.Module):
         """Return the logarithm that the network looks at, of which `input_mean` is the mean."""
         return torch.log(magnitudes + FLOOR)
 
-    def forward(self, magnitudes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def forward(
+        self, magnitudes: torch.Tensor, frames: slice = slice(None)
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return masks and activity logits.
 
         Parameters
         ----------
         magnitudes : Tensor of shape (batch, 2, n_bins, n_frames)
             Of the mixture.
+        frames : slice
+            For which masks are wanted; the others are context.
 
         Returns
         -------
-        masks : Tensor of shape (batch, n_targets, 2, n_bins, n_frames)
+        masks : Tensor of shape (batch, n_targets, 2, n_bins, n_wanted)
             In [0, 1]; over the targets they sum to 1 or less.
         logits : Tensor of shape (batch, n_targets, n_frames) or None
             None without a classifier.
@@ -190,7 +194,7 @@ class BandedUNet(nn.Module):
             reversed(self.ups), reversed(self.decoders), reversed(outputs), strict=True
         ):
             x = decoder(up(x) + skip)
-        return self._masks(x), logits
+        return self._masks(x[..., frames]), logits
 
     def _banded(self, magnitudes: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, n_features, n_bands, n_frames)``."""

@@ -245,8 +245,8 @@ class _Networks:
         mixture = spectra[:, :, first:last]
         estimates, probabilities = [], []
         for network in self._networks:
-            masks, logits = network(magnitudes[None])
-            masks = masks[0, ..., first:last]  # (n_targets, n_channels, n_bins, n_frames)
+            masks, logits = network(magnitudes[None], slice(first, last))
+            masks = masks[0]  # (n_targets, n_channels, n_bins, n_frames)
             if spectra.shape[0] != self._n_channels:
                 masks = masks.mean(dim=1, keepdim=True)
             if logits is not None:
@@ -257,7 +257,7 @@ class _Networks:
             # A real times a complex array would make the masks complex first.
             product = masks[..., None] * torch.view_as_real(mixture)
             estimates.append(torch.view_as_complex(product))
-        stems = torch.cat(estimates)
+        stems = torch.cat(estimates) if len(estimates) > 1 else estimates[0]
         activity = np.concatenate(probabilities) if self.heard else None
         if self._chosen is not None:
             stems = stems[self._chosen]

@@ -120,17 +120,21 @@ class IASS(nn.Module):
         self.output_scale = nn.Parameter(torch.ones(features.n_bins))
         self.output_mean = nn.Parameter(torch.ones(features.n_bins))
 
-    def forward(self, magnitudes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def forward(
+        self, magnitudes: torch.Tensor, frames: slice = slice(None)
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return masks and activity logits.
 
         Parameters
         ----------
         magnitudes : Tensor of shape (batch, 1, n_bins, n_frames)
             Mean over the mixture's channels.
+        frames : slice
+            For which masks are wanted; the others are context.
 
         Returns
         -------
-        masks : Tensor of shape (batch, n_targets, 1, n_bins, n_frames)
+        masks : Tensor of shape (batch, n_targets, 1, n_bins, n_wanted)
             0 or more, not bounded above.
         logits : Tensor of shape (batch, n_targets, n_frames) or None
             None without a classifier.
@@ -146,7 +150,7 @@ class IASS(nn.Module):
         for k in reversed(range(len(sizes))):
             skip = self.skips[k - 1](outputs[k - 1]) if k else None
             x = self.decoders[k](x, skip, sizes[k])
-        x = self.last(x.transpose(2, 3))  # (batch, targets, frames, bins)
+        x = self.last(x[..., frames].transpose(2, 3))  # (batch, targets, frames, bins)
         masks = torch.relu(x * self.output_scale + self.output_mean).transpose(2, 3)
         return masks.unsqueeze(2), logits
 

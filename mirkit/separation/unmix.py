@@ -73,17 +73,19 @@ class OpenUnmix(nn.Module):
         self.output_scale = nn.Parameter(torch.ones(features.n_bins))
         self.output_mean = nn.Parameter(torch.ones(features.n_bins))
 
-    def forward(self, magnitudes: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def forward(self, magnitudes: torch.Tensor, frames: slice = slice(None)) -> tuple[torch.Tensor, None]:
         """Return the mask; Open-Unmix has no classifier, hence the None.
 
         Parameters
         ----------
         magnitudes : Tensor of shape (batch, n_channels, n_bins, n_frames)
             Of the mixture.
+        frames : slice
+            For which masks are wanted; the others are context.
 
         Returns
         -------
-        masks : Tensor of shape (batch, n_targets, n_channels, n_bins, n_frames)
+        masks : Tensor of shape (batch, n_targets, n_channels, n_bins, n_wanted)
             0 or more, not bounded above.
         logits : None
         """
@@ -93,9 +95,10 @@ class OpenUnmix(nn.Module):
         # Batch normalisation counts each frame as an example of its own, hence the joint axis.
         x = self.bn1(self.fc1(x.reshape(n_frames * batch, -1)))
         x = torch.tanh(x).reshape(n_frames, batch, -1)
-        x = torch.cat([x, self.lstm(x)[0]], dim=-1)  # (frames, batch, 2 * hidden)
-        x = torch.relu(self.bn2(self.fc2(x.reshape(n_frames * batch, -1))))
-        x = self.bn3(self.fc3(x)).reshape(n_frames, batch, len(self.targets), self._n_channels, -1)
+        x = torch.cat([x, self.lstm(x)[0]], dim=-1)[frames]  # (frames, batch, 2 * hidden)
+        n_wanted = len(x)
+        x = torch.relu(self.bn2(self.fc2(x.reshape(n_wanted * batch, -1))))
+        x = self.bn3(self.fc3(x)).reshape(n_wanted, batch, len(self.targets), self._n_channels, -1)
         x = torch.relu(x * self.output_scale + self.output_mean)
         return x.permute(1, 2, 3, 4, 0), None
 

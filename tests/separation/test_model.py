@@ -210,3 +210,14 @@ def test_presets_are_settings(name):
     assert config.inference == InferenceConfig() or name not in ("default", "iass-published")
     with pytest.raises(ParameterError, match="umx-shared, umxhq"):
         Config.from_toml("nothing")
+
+
+@pytest.mark.parametrize("name", ["iass", "umx", "banded"])
+@torch.inference_mode()
+def test_masks_of_some_frames_are_those_of_all(tiny, name):
+    network = untrained(tiny.replace(network=name)).parts[0].network.eval()
+    magnitudes = torch.rand(2, tiny.replace(network=name).n_channels, tiny.features.n_bins, 9)
+    masks, logits = network(magnitudes)
+    some, same = network(magnitudes, slice(2, 6))
+    torch.testing.assert_close(some, masks[..., 2:6])
+    assert logits is same is None or torch.equal(logits, same)
