@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,7 +142,8 @@ def plot_scores(systems: Mapping[str, Scores], *, measure: str = "sdr", ax: Axes
     Returns
     -------
     Axes
-        Boxes from the first to the third quartile with the median; every song is a dot.
+        Boxes from the first to the third quartile with the median; every song is a dot, or a triangle at the
+        edge if it lies far from all boxes.
 
     Raises
     ------
@@ -163,6 +164,8 @@ def plot_scores(systems: Mapping[str, Scores], *, measure: str = "sdr", ax: Axes
     targets = list(dict.fromkeys(target for scores in systems.values() for target in scores.targets))
     ax = new_axes(2 + 0.4 * len(systems) * max(2, len(targets)), 4.5)[0, 0] if ax is None else ax
     width = 0.8 / len(systems)
+    dots: list[tuple[float, np.ndarray, str]] = []
+    whiskers: list[float] = []
     for k, (name, scores) in enumerate(systems.items()):
         colour = COLOURS[k % len(COLOURS)]
         places, columns = [], []
@@ -171,20 +174,38 @@ def plot_scores(systems: Mapping[str, Scores], *, measure: str = "sdr", ax: Axes
             if known.size:
                 places.append(targets.index(target) + (k - (len(systems) - 1) / 2) * width)
                 columns.append(known)
-                ax.plot(np.full(known.size, places[-1]), known, ".", color=colour, alpha=0.5, markersize=4)
+                dots.append((places[-1], known, colour))
         if columns:
             boxes = ax.boxplot(
                 columns, positions=places, widths=0.8 * width, showfliers=False, manage_ticks=False
             )
             for line in (line for lines in boxes.values() for line in lines):
                 line.set_color(colour)
+            whiskers += [float(y) for line in boxes["whiskers"] for y in line.get_ydata()]
         ax.plot([], [], color=colour, label=name)
+    _dots(ax, dots, whiskers)
     ax.set_xticks(range(len(targets)), targets)
     ax.set_xlim(-0.6, len(targets) - 0.4)
     ax.set_ylabel(LABELS.get(measure, measure))
     ax.grid(axis="y", alpha=0.3)
     ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return ax
+
+
+def _dots(ax: Axes, dots: Sequence[tuple[float, np.ndarray, str]], whiskers: Sequence[float]) -> None:
+    """Draw a dot for each song; one song that is far from all boxes must not flatten them."""
+    low, high = min(whiskers, default=0.0), max(whiskers, default=1.0)
+    margin = 0.1 * (high - low) + 1e-3
+    low, high = low - margin, high + margin
+    for place, values, colour in dots:
+        for marker, kept, y in (
+            (".", (values >= low) & (values <= high), values),
+            ("^", values > high, np.full_like(values, high)),
+            ("v", values < low, np.full_like(values, low)),
+        ):
+            x = np.full(int(kept.sum()), place)
+            ax.plot(x, y[kept], marker, color=colour, alpha=0.5, markersize=4, clip_on=False)
+    ax.set_ylim(low, high)
 
 
 def _shade(ax: Axes, result: Separation, name: str, row: int, offset_s: float) -> None:

@@ -85,3 +85,11 @@ def test_a_part_of_a_result_can_be_read(result, tmp_path):
         part.stems["piano"].samples, result.stems["piano"].samples[:, RATE : RATE + 4000]
     )
     assert part.activity.values[:, 0].tolist() == pytest.approx([0.1, 1.0], abs=1e-4)
+
+
+def test_one_song_far_off_does_not_flatten_the_boxes():
+    values = np.array([[1.0], [2.0], [3.0], [2.5], [140.0]])
+    ax = plot_scores({"ours": Scores(tuple("abcde"), ("vocals",), {"sdr": values})})
+    assert ax.get_ylim()[1] < 10
+    edge = [line for line in ax.lines if line.get_marker() == "^" and len(line.get_xdata())]
+    assert [line.get_ydata().tolist() for line in edge] == [[ax.get_ylim()[1]]]
