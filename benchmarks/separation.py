@@ -44,6 +44,20 @@ def predict_with_mirkit(folder: Path, model: str) -> float:
     return time.perf_counter() - start
 
 
+def predict_with_bundled(folder: Path, times: int) -> float:
+    """Return seconds of the bundled model's six targets, FLAC in and FLAC out, for a song of any length."""
+    from mirkit import audio, separation
+
+    loaded = separation.load("default")
+    start = time.perf_counter()
+    names = (*loaded.config.targets, loaded.config.residual)
+    out = folder / f"out-bundled-{times}"
+    with audio.stem_writer(out, names, RATE, 2, suffix=".flac", subtype="PCM_16") as writer:
+        for piece in separation.stream(loaded, audio.blocks(folder / f"song-{times}.flac"), device="cpu"):
+            writer.write(piece.stems)
+    return time.perf_counter() - start
+
+
 def predict_with_openunmix(folder: Path) -> float:
     package = openunmix_package()
     import soundfile
@@ -96,10 +110,14 @@ ROWS: dict[str, Callable[[Path], float]] = {
     "mirkit, umx, 4 targets": lambda folder: predict_with_mirkit(folder, "umx"),
     "openunmix, 4 targets": predict_with_openunmix,
     "mirkit, iass, 1 target": lambda folder: predict_with_mirkit(folder, "iass"),
+    "mirkit, bundled, 6 targets": lambda folder: predict_with_bundled(folder, 1),
+    "the same, 4 times the song": lambda folder: predict_with_bundled(folder, 4),
+    "the same, 16 times": lambda folder: predict_with_bundled(folder, 16),
     "mirkit, BSS Eval v4": score_with_mirkit,
     "museval, BSS Eval v4": score_with_museval,
 }
-PREDICT, SCORE = list(ROWS)[:3], list(ROWS)[3:]
+PREDICT, LENGTHS, SCORE = list(ROWS)[:4], list(ROWS)[3:6], list(ROWS)[6:]
+TIMES = (1, 4, 16)
 
 
 def make_models(folder: Path) -> None:
@@ -126,9 +144,11 @@ def make_sounds(folder: Path, seconds: float, score_seconds: float) -> None:
 
     rng = np.random.default_rng(0)
     block = audio.Audio(0.2 * rng.standard_normal((2, RATE)), RATE)
-    with audio.writer(folder / "song.wav", RATE, 2) as file:
-        for _ in range(round(seconds)):
-            file.write(block)
+    files = {"song.wav": 1} | {f"song-{times}.flac": times for times in TIMES}
+    for name, times in files.items():
+        with audio.writer(folder / name, RATE, 2) as file:
+            for _ in range(round(seconds) * times):
+                file.write(block)
     # Coloured like music, with the noise floor of 16 bits that WAV data sets have.
     noise = rng.standard_normal((4, 2, round(score_seconds * RATE)))
     smooth = noise.copy()
@@ -159,12 +179,17 @@ def largest_difference(folder: Path) -> float:
     return max(float(np.nanmax(np.abs(ours[name] - theirs[name]))) for name in ours)
 
 
-def table(title: str, rows: list[str], folder: Path, seconds: float) -> dict[str, tuple[float, float]]:
+def table(
+    title: str, rows: list[str], folder: Path, lengths_s: float | list[float]
+) -> dict[str, tuple[float, float]]:
+    lengths = dict(
+        zip(rows, lengths_s if isinstance(lengths_s, list) else [lengths_s] * len(rows), strict=True)
+    )
     print(f"\n{title}\n{'':26}{'peak memory':>12}{'times real time':>17}{'time / first':>14}")
     results = {row: found for row in rows if (found := measured(row, folder)) is not None}
     first_s = next(iter(results.values()))[0]
     for row, (spent_s, megabytes) in results.items():
-        print(f"{row:26}{megabytes:9.0f} MB{seconds / spent_s:17.1f}{spent_s / first_s:14.2f}")
+        print(f"{row:26}{megabytes:9.0f} MB{lengths[row] / spent_s:17.1f}{spent_s / first_s:14.2f}")
     return results
 
 
@@ -183,6 +208,8 @@ def main() -> None:
         make_models(folder)
         make_sounds(folder, options.seconds, options.score_seconds)
         table(f"{options.seconds:g} s of stereo, files in, stems out", PREDICT, folder, options.seconds)
+        song_s = [times * options.seconds for times in TIMES]
+        table("FLAC in, FLAC out, by length", LENGTHS, folder, song_s)
         title = f"BSS Eval v4 of {options.score_seconds:g} s, 4 stereo sources"
         if len(table(title, SCORE, folder, options.score_seconds)) == len(SCORE):
             print(f"largest difference of a score: {largest_difference(folder):.1e} dB")
