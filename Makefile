@@ -1,6 +1,6 @@
 # The front door. Needs Python 3.11 or newer and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check bench wheel clean
+.PHONY: help demo test lint types check docs pictures bench wheel clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,6 +12,7 @@ help:
 	@echo "make lint    style, spelling and import contracts"
 	@echo "make types   static types"
 	@echo "make check   tests only"
+	@echo "make docs    the documentation, its gallery run and its pictures taken, into docs/_build/html"
 	@echo "make bench   speed and memory, as ratios against a peer"
 	@echo "make wheel   build the wheel and try it in a clean environment"
 
@@ -40,6 +41,16 @@ types: .venv/ready
 check: .venv/ready
 	$(RUN) -m pytest
 
+docs: .venv/ready
+	$(RUN) docs/pictures.py docs/_generated/pictures
+	$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+# Those that the README shows.
+pictures: .venv/ready
+	$(RUN) docs/pictures.py docs/_generated/pictures
+	cp docs/_generated/pictures/demo_*.png docs/images/
+
 bench: .venv/ready
 	for file in benchmarks/*.py; do echo "== $$file"; $(RUN) $$file || exit 1; done
 
@@ -53,4 +64,4 @@ wheel: .venv/ready
 	cd .venv-wheel && bin/mirkit --help && bin/python ../tests/import_every_module.py
 
 clean:
-	rm -rf .venv .venv-wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-wheel build dist docs/_build docs/_generated docs/gallery *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
