@@ -82,9 +82,7 @@ print("LRAP of the model:           ", round(scores.summary["lrap"], 3))
 # ~~~~~~~~~~
 
 for seconds in (1.0, 2.0, 4.0):
-    pooled = activity.evaluate(
-        [truth.pool(seconds, "max")], [estimate.pool(seconds, "max")], thresholds=model.thresholds
-    )
+    pooled = activity.evaluate([truth], [estimate], window_s=seconds, thresholds=model.thresholds)
     print(f"{seconds:.0f} s: F1 {pooled.summary['f1_micro']:.3f}, LRAP {pooled.summary['lrap']:.3f}")
 
 # %%
