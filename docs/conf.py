@@ -8,8 +8,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_ext")]
 
-import mirkit  # noqa: E402
-from generate import write_cards, write_reference, write_static  # noqa: E402
+from generate import write_cards, write_reference, write_static
+
+import mirkit
 
 project = "mirkit"
 author = "The mirkit developers"
@@ -25,7 +26,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 root_doc = "index"
-exclude_patterns = ["_build", "_ext", "examples", "images/*.md", "**/README.md"]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_ext", "_templates", "examples", "images/*.md", "**/README.md"]
 default_role = "literal"
 
 write_reference(HERE / "_generated" / "reference")

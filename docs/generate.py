@@ -46,9 +46,7 @@ def write_reference(folder: Path) -> None:
 
 def _module_page(name: str) -> str:
     module = importlib.import_module(name)
-    public = [
-        one for one in getattr(module, "__all__", ()) if not inspect.ismodule(getattr(module, one))
-    ]
+    public = [one for one in getattr(module, "__all__", ()) if not inspect.ismodule(getattr(module, one))]
     if not public:  # the errors
         public = [one for one, thing in vars(module).items() if inspect.isclass(thing)]
     callables = [one for one in public if callable(getattr(module, one))]
@@ -70,7 +68,12 @@ def write_cards(page: Path) -> None:
         text = card.read_text(encoding="utf-8").strip().splitlines()
         # One level down, to be part of this page.
         parts += [f"#{line}" if line.startswith("#") else line for line in text] + [""]
-    parts += ["## Public weights", "", "| name | trained on | licence | published scores |", "|---|---|---|---|"]
+    parts += [
+        "## Public weights",
+        "",
+        "| name | trained on | licence | published scores |",
+        "|---|---|---|---|",
+    ]
     for name, entry in json.loads((root / "public.json").read_text(encoding="utf-8")).items():
         parts.append(f"| `{name}` | {entry['data']} | {entry['licence']} | {entry['scores']} |")
     _write(page, "\n".join(parts) + "\n")

@@ -26,7 +26,8 @@ player(true, title="The true stems")
 # %%
 # Spectrograms
 # ------------
-# :math:`X` is the short-time spectrum of the mixture, :math:`S_j` that of stem :math:`j`; :math:`X = \sum_j S_j`, but the
+# :math:`X` is the short-time spectrum of the mixture, :math:`S_j` that of stem :math:`j`; :math:`X =
+# \sum_j S_j`, but the
 # magnitudes :math:`V = |X|` only nearly add up, since phases differ.
 
 
@@ -37,13 +38,18 @@ def spectrum(samples: np.ndarray) -> np.ndarray:
 
 X, S = spectrum(mix.samples), spectrum(true["vocals"].samples)
 V = np.abs(X)
-print("how far the magnitudes are from adding up:",
-      round(float(np.abs(V - sum(np.abs(spectrum(stem.samples)) for stem in true.values())).sum() / V.sum()), 3))
+print(
+    "how far the magnitudes are from adding up:",
+    round(
+        float(np.abs(V - sum(np.abs(spectrum(stem.samples)) for stem in true.values())).sum() / V.sum()), 3
+    ),
+)
 
 # %%
 # Masks
 # -----
-# The ideal binary mask keeps the cells in which the target is louder than everything else, the ideal ratio mask takes the
+# The ideal binary mask keeps the cells in which the target is louder than everything else, the ideal
+# ratio mask takes the
 # target's share of the energy:
 #
 # .. math:: M = \frac{|S|^2}{|S|^2 + |X - S|^2}
@@ -57,10 +63,19 @@ M_network = np.minimum(1, np.abs(spectrum(result.stems["vocals"].samples)) / (V 
 
 fig, axes = plt.subplots(4, 1, figsize=(10, 9), sharex=True, layout="constrained")
 top = 500  # bins, up to 5.4 kHz
-for ax, values, title in zip(axes, (20 * np.log10(V + 1e-3), M_binary, M_ratio, M_network), (
-    "V, dB", "ideal binary mask of the vocals", "ideal ratio mask", "the network's"), strict=True):
-    ax.imshow(values[:top], origin="lower", aspect="auto", cmap="magma",
-              extent=(0, mix.duration_s, 0, top * mix.sample_rate / 4096 / 1000))
+for ax, values, title in zip(
+    axes,
+    (20 * np.log10(V + 1e-3), M_binary, M_ratio, M_network),
+    ("V, dB", "ideal binary mask of the vocals", "ideal ratio mask", "the network's"),
+    strict=True,
+):
+    ax.imshow(
+        values[:top],
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        extent=(0, mix.duration_s, 0, top * mix.sample_rate / 4096 / 1000),
+    )
     ax.set(title=title, ylabel="kHz")
 axes[-1].set(xlabel="s")
 
@@ -76,7 +91,8 @@ player(dict(result.stems), title="What the network found")
 # %%
 # Exercises
 # ---------
-# 1. *The limit of masks.* Apply the ideal binary and ratio masks to :math:`X` and compute the SDR in the domain of the
+# 1. *The limit of masks.* Apply the ideal binary and ratio masks to :math:`X` and compute the SDR in the
+#    domain of the
 #    spectrum. Why is it finite although the masks knew everything?
 # 2. *What if the phase were known?* Use :math:`\mathrm{Re}(S / X)` as a mask that may exceed one.
 #

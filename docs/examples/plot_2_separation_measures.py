@@ -12,7 +12,8 @@ takes it apart; simple ratios ask for less and tell less.
 #
 # .. math:: \mathrm{SDR} = 10 \log_{10} \frac{\|s\|^2}{\|s - \hat s\|^2}
 #
-# Without a reference point it says little: the mixture itself, taken as an estimate, is the least that a system must beat.
+# Without a reference point it says little: the mixture itself, taken as an estimate, is the least that a
+# system must beat.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,8 +26,14 @@ from mirkit.separation.metrics import sdr, si_sdr
 song = examples.multitrack()
 true, mix = song.grouped(Taxonomy.load("stems6")), song.mix()
 result = separation.predict(separation.load(), mix)
-rows = {name: (sdr(stem.samples, mix.samples), sdr(stem.samples, result.stems[name].samples),
-               si_sdr(stem.samples, result.stems[name].samples)) for name, stem in true.items()}
+rows = {
+    name: (
+        sdr(stem.samples, mix.samples),
+        sdr(stem.samples, result.stems[name].samples),
+        si_sdr(stem.samples, result.stems[name].samples),
+    )
+    for name, stem in true.items()
+}
 print(f"{'':16}{'mixture':>9}{'SDR':>9}{'SI-SDR':>9}")
 for name, values in rows.items():
     print(f"{name:16}" + "".join(f"{value:8.1f} " for value in values))
@@ -34,7 +41,8 @@ for name, values in rows.items():
 # %%
 # BSS Eval: what kind of error
 # ----------------------------
-# The estimate is projected on filtered versions of the target (512 taps), then on those of the other sources as well:
+# The estimate is projected on filtered versions of the target (512 taps), then on those of the other
+# sources as well:
 # distortion of the target itself (ISR), interference by others (SIR), artifacts (SAR), each second by itself.
 
 drums = true["drums"]
@@ -48,7 +56,8 @@ ax.legend(ncols=4)
 # %%
 # Silence has no ratio
 # --------------------
-# Where a target is silent, no ratio to it exists, and everything in its stem is leakage. For the first four seconds only
+# Where a target is silent, no ratio to it exists, and everything in its stem is leakage. For the first
+# four seconds only
 # the voice sings:
 
 for name, stem in result.stems.items():
@@ -68,8 +77,10 @@ for name, stem in result.stems.items():
 
 vocals = result.stems["vocals"].samples
 for factor in (1.0, 0.5):
-    print(f"x {factor}: SDR {sdr(true['vocals'].samples, factor * vocals):.1f} dB, "
-          f"SI-SDR {si_sdr(true['vocals'].samples, factor * vocals):.1f} dB")
+    print(
+        f"x {factor}: SDR {sdr(true['vocals'].samples, factor * vocals):.1f} dB, "
+        f"SI-SDR {si_sdr(true['vocals'].samples, factor * vocals):.1f} dB"
+    )
 
 # %%
 # SI-SDR finds the best gain first: it cannot tell that a stem is too soft.
@@ -80,5 +91,6 @@ for factor in (1.0, 0.5):
 print("median", np.nanmedian(scores["sdr"]).round(2), "mean", np.nanmean(scores["sdr"]).round(2))
 
 # %%
-# The field reports the median over seconds, then over songs: a few seconds in which a stem is nearly silent would rule
+# The field reports the median over seconds, then over songs: a few seconds in which a stem is nearly
+# silent would rule
 # the mean.

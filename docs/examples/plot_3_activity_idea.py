@@ -10,7 +10,8 @@ probabilities, decisions.
 # %%
 # The song
 # --------
-# The bundled multitrack has a voice alone, then a band. Its stems tell the truth: a stem is active where its level is
+# The bundled multitrack has a voice alone, then a band. Its stems tell the truth: a stem is active where
+# its level is
 # within 50 dB of the mix's peak.
 
 import matplotlib.pyplot as plt
@@ -28,7 +29,8 @@ player(mix, title="The mix")
 # %%
 # From sound to patches
 # ---------------------
-# The logarithm makes soft and loud comparable, mel bands are fine where pitch is, coarse above. Each second then loses
+# The logarithm makes soft and loud comparable, mel bands are fine where pitch is, coarse above. Each
+# second then loses
 # its own mean and deviation, so that neither level nor the colour of the whole recording matters.
 
 model = activity.load()
@@ -49,8 +51,10 @@ axes[1].set(title="each second standardised by itself", ylabel="mel band", xlabe
 # %%
 # Probabilities and decisions
 # ---------------------------
-# The network's logits :math:`z_c` become probabilities by :math:`p_c = 1 / (1 + e^{-z_c})`, for each class on its own:
-# several instruments may play at once, so they do not sum to one. Each class has its own threshold, tuned on songs
+# The network's logits :math:`z_c` become probabilities by :math:`p_c = 1 / (1 + e^{-z_c})`, for each
+# class on its own:
+# several instruments may play at once, so they do not sum to one. Each class has its own threshold, tuned
+# on songs
 # that took no part in the training.
 
 result = activity.predict(model, mix)
@@ -71,14 +75,15 @@ activity.plot(result)
 # Exercises
 # ---------
 # 1. *Do levels matter?* Make the song 20 dB softer and compare the probabilities.
-# 2. *What does the voice sound like?* Predict the first four seconds, where it is alone, and name the three most
+# 2. *What does the voice sound like?* Predict the first four seconds, where it is alone, and name the
+#    three most
 #    probable classes.
 #
 # Solution 1
 # ~~~~~~~~~~
 # Standardising takes the level away, up to the floor of the logarithm.
 
-from mirkit import Audio  # noqa: E402
+from mirkit import Audio
 
 soft = activity.predict(model, Audio(0.1 * mix.samples, mix.sample_rate))
 print("largest change of a probability:", np.abs(soft.values - result.values).max().round(4))

@@ -46,8 +46,10 @@ ax.legend()
 # %%
 # Measures without a threshold
 # ----------------------------
-# The area under the ROC curve is the probability that a second with the instrument gets a larger value than one
-# without; it needs both. Label ranking average precision asks, for each second, whether the instruments that play are
+# The area under the ROC curve is the probability that a second with the instrument gets a larger value
+# than one
+# without; it needs both. Label ranking average precision asks, for each second, whether the instruments
+# that play are
 # ranked above those that do not.
 
 scores = activity.evaluate([truth], [estimate], thresholds=model.thresholds)
@@ -55,19 +57,21 @@ for name in ("auc_macro", "ap_macro", "lrap", "f1_macro", "f1_micro", "exact_mat
     print(f"{name:12} {scores.summary[name]:.3f}")
 
 # %%
-# Twelve seconds of one song are no evaluation: the figures of the bundled model on whole sets of songs, and the
+# Twelve seconds of one song are no evaluation: the figures of the bundled model on whole sets of songs,
+# and the
 # commands behind them, are on the page of the task.
 #
 # Exercises
 # ---------
-# 1. *A trivial baseline.* What does LRAP give if every second gets the same ranking, that of how often each instrument
+# 1. *A trivial baseline.* What does LRAP give if every second gets the same ranking, that of how often
+#    each instrument
 #    plays in this song? (It knows the truth, and still says something about the measure.)
 # 2. *Longer windows.* Pool truth and estimate over four seconds by their maximum. Why does recall rise?
 #
 # Solution 1
 # ~~~~~~~~~~
 
-from mirkit import ActivityAnnotation  # noqa: E402
+from mirkit import ActivityAnnotation
 
 share = np.nanmean(truth.values, axis=1, keepdims=True).astype(np.float32)
 constant = ActivityAnnotation(truth.grid, truth.labels, np.repeat(share, truth.grid.n_frames, axis=1))
@@ -75,7 +79,8 @@ print("LRAP of the constant ranking:", round(activity.evaluate([truth], [constan
 print("LRAP of the model:           ", round(scores.summary["lrap"], 3))
 
 # %%
-# In a song in which nearly everybody plays most of the time, a ranking that never changes is hard to beat: look at
+# In a song in which nearly everybody plays most of the time, a ranking that never changes is hard to
+# beat: look at
 # the baseline before you look at the model.
 #
 # Solution 2

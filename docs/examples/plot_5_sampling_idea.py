@@ -33,7 +33,8 @@ player(song.excerpt(0.0, 14.0), title="The song: drums alone, then the sample th
 # %%
 # V = W H: templates of the sample
 # --------------------------------
-# :math:`V` is a magnitude spectrogram. Non-negative matrix factorisation writes it as templates (columns of :math:`W`)
+# :math:`V` is a magnitude spectrogram. Non-negative matrix factorisation writes it as templates (columns
+# of :math:`W`)
 # times activations in time (rows of :math:`H`).
 
 HOP, RATE, N_FFT = 2048, 22050, 4096
@@ -48,8 +49,12 @@ V_sample, V = magnitudes(sample), magnitudes(song)
 W, H_sample = sample_templates(V_sample, 10)
 
 fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-for ax, values, title in zip(axes, (V_sample[:400], W[:400], H_sample), (
-    "V, the sample", "W, templates", "H, activations"), strict=True):
+for ax, values, title in zip(
+    axes,
+    (V_sample[:400], W[:400], H_sample),
+    ("V, the sample", "W, templates", "H, activations"),
+    strict=True,
+):
     ax.imshow(np.log1p(20 * values / values.max()), origin="lower", aspect="auto", cmap="magma")
     ax.set(title=title)
 axes[0].set(ylabel="bin")
@@ -57,9 +62,12 @@ axes[0].set(ylabel="bin")
 # %%
 # Partially fixed NMF: what of the song do they explain?
 # ------------------------------------------------------
-# The templates are moved up by a hypothesis of the transposition and held fixed; twenty more adapt and take up the drums
-# and all that is not the sample: :math:`V \approx W H + W' H'`. Then each frame of the sample's activations is
-# compared with each frame of the song's, :math:`D = 1 - \mathrm{correlation}`, and the cheapest path from the first row
+# The templates are moved up by a hypothesis of the transposition and held fixed; twenty more adapt and
+# take up the drums
+# and all that is not the sample: :math:`V \approx W H + W' H'`. Then each frame of the sample's
+# activations is
+# compared with each frame of the song's, :math:`D = 1 - \mathrm{correlation}`, and the cheapest path from
+# the first row
 # to the last that ends in each column is found (subsequence DTW).
 
 
@@ -69,7 +77,12 @@ N_ITERATIONS = 20  # the preset asks for up to 300; the idea shows with fewer
 def distances(shift_st: float) -> np.ndarray:
     """Return D for a transposition."""
     H, _, _ = partially_fixed_nmf(
-        V, transposed(W, shift_st), n_free=20, n_iterations=N_ITERATIONS, tolerance=1e-3, rng=np.random.default_rng(0)
+        V,
+        transposed(W, shift_st),
+        n_free=20,
+        n_iterations=N_ITERATIONS,
+        tolerance=1e-3,
+        rng=np.random.default_rng(0),
     )
     return correlation_distance(H_sample, H)
 
@@ -85,7 +98,9 @@ for column, shift_st in enumerate((0.0, 3.0)):
     axes[0, column].set(title=f"D at {shift_st:+.0f} st, cheapest path", ylabel="frame of the sample")
     axes[1, column].plot(cost)
     axes[1, column].set(xlabel="frame of the song", ylabel="cost of a cell", ylim=(0, 1))
-    print(f"{shift_st:+.0f} st: least cost of a cell {cost.min():.3f}, from {path[0, 1] * HOP / RATE:.2f} s on")
+    print(
+        f"{shift_st:+.0f} st: least cost of a cell {cost.min():.3f}, from {path[0, 1] * HOP / RATE:.2f} s on"
+    )
 
 # %%
 # At three semitones the path is straight and cheap, and its beginning is one of the true ones:
@@ -95,7 +110,8 @@ print("true beginnings:", pair.truth.intervals.times_s[:, 0].round(2))
 # %%
 # The quicker way
 # ---------------
-# The bundled model does without NMF: a sample keeps its speed, so only straight lines need to be summed, for every
+# The bundled model does without NMF: a sample keeps its speed, so only straight lines need to be summed,
+# for every
 # transposition, tempo and start. A forest judges the best of them.
 
 result = sampling.predict(sampling.load(), sample, song)

@@ -28,7 +28,8 @@ player(sound, title=f"{item.group} plays the theme of Beethoven's ninth symphony
 #
 # .. math:: n'(\tau) = \frac{2 \sum_t x_t x_{t+\tau}}{\sum_t (x_t^2 + x_{t+\tau}^2)}
 #
-# is 1 for a perfect repetition; the period is chosen among its peaks, over all frames together, by a Viterbi path.
+# is 1 for a perfect repetition; the period is chosen among its peaks, over all frames together, by a
+# Viterbi path.
 
 analysis = assessment.analyse(sound, score)
 contour = analysis.contour
@@ -36,7 +37,9 @@ times_s = contour.grid.times_s()
 midi = np.where(contour.voiced, contour.midi(), np.nan)
 
 fig, axes = plt.subplots(3, 1, figsize=(11, 7), sharex=True, layout="constrained")
-for ax, values, name in zip(axes, (midi, contour.clarity, contour.level_db), ("pitch (MIDI)", "clarity", "level, dB"), strict=True):
+for ax, values, name in zip(
+    axes, (midi, contour.clarity, contour.level_db), ("pitch (MIDI)", "clarity", "level, dB"), strict=True
+):
     ax.plot(times_s, values, linewidth=0.9)
     ax.set(ylabel=name)
 for note in analysis.heard:
@@ -47,8 +50,10 @@ axes[-1].set(xlabel="s")
 # %%
 # Score and contour: the matrix D and a path
 # ------------------------------------------
-# The published descriptors align the score's notes with the frames of the contour by dynamic time warping: :math:`D` holds
-# the distance of each note's pitch from each frame's, octaves taken out, and the path is the cheapest one through it.
+# The published descriptors align the score's notes with the frames of the contour by dynamic time
+# warping: :math:`D` holds
+# the distance of each note's pitch from each frame's, octaves taken out, and the path is the cheapest one
+# through it.
 
 frames = contour.midi()[contour.voiced] - analysis.tuning_st
 notes = score.notes["pitch_midi"]
@@ -62,7 +67,8 @@ for note, (first, last) in enumerate(zip(path.first, path.last, strict=True)):
 ax.set(xlabel="voiced frame", ylabel="note of the score", title="D (dark is far) and the cheapest path")
 
 # %%
-# Such a path must give every note some frames, even one that was never played. mirkit's feedback therefore aligns notes
+# Such a path must give every note some frames, even one that was never played. mirkit's feedback
+# therefore aligns notes
 # with notes, where one may be missing, another added, and the player may go back:
 
 for index, note in zip(analysis.alignment.notes[:12], analysis.heard, strict=False):
@@ -84,18 +90,23 @@ for name, rating in result.ratings.items():
 # Exercises
 # ---------
 # 1. *Tuning.* Tune the recording down by a third of a semitone (resample it). Do the remarks change?
-# 2. *The wrong score.* Transpose the score by one semitone. What does mirkit say, and why not "every note is wrong"?
+# 2. *The wrong score.* Transpose the score by one semitone. What does mirkit say, and why not "every note
+#    is wrong"?
 #
 # Solution 1
 # ~~~~~~~~~~
 
-from mirkit import Audio  # noqa: E402
+from mirkit import Audio
 
 ratio = 2 ** (1 / 36)
 lower = Audio(sound.samples, round(sound.sample_rate / ratio)).resample(sound.sample_rate)
 again = assessment.predict(assessment.load(), lower, score=score)
-print(f"tuning {result.tuning_cents:.0f} cents, then {again.tuning_cents:.0f} cents;",
-      "notes right:", result.descriptors["correct_share"], again.descriptors["correct_share"])
+print(
+    f"tuning {result.tuning_cents:.0f} cents, then {again.tuning_cents:.0f} cents;",
+    "notes right:",
+    result.descriptors["correct_share"],
+    again.descriptors["correct_share"],
+)
 
 # %%
 # The player's own tuning is taken out first. (The tempo fell by 2 %, which nobody is told off for, either.)

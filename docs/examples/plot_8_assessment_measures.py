@@ -21,7 +21,10 @@ from mirkit.assessment.metrics import agreement, note_scores
 from mirkit.assessment.plots import plot_ratings
 
 model, table = assessment.load(), examples.performances()
-results = {item.group: assessment.predict(model, read(item.recording), score=item.read_score()) for item in table.items}
+results = {
+    item.group: assessment.predict(model, read(item.recording), score=item.read_score())
+    for item in table.items
+}
 for name, result in results.items():
     points = {category: rating.points for category, rating in result.ratings.items()}
     print(f"{name:6} {points} {'; '.join(result.verdicts)}")
@@ -29,19 +32,26 @@ for name, result in results.items():
 # %%
 # Are the errors found?
 # ---------------------
-# For wrong and for missed notes: precision is the share of those called so that are, recall the share of those that are
+# For wrong and for missed notes: precision is the share of those called so that are, recall the share of
+# those that are
 # that were called so.
 
 
 def truth(recording: str) -> dict[str, set[int]]:
     """Return the score's notes that were played wrong, and those that were missed."""
     rows = list(csv.DictReader(Path(recording).with_suffix(".truth.csv").open(encoding="utf-8")))
-    return {status: {int(row["note"]) for row in rows if row["status"] == status} for status in ("wrong", "missed")}
+    return {
+        status: {int(row["note"]) for row in rows if row["status"] == status}
+        for status in ("wrong", "missed")
+    }
 
 
 def called(result: assessment.Assessment) -> dict[str, set[int]]:
     """Return the same as the assessment has it."""
-    return {status: {int(n["note"]) for n in result.notes if n["status"] == status} for status in ("wrong", "missed")}
+    return {
+        status: {int(n["note"]) for n in result.notes if n["status"] == status}
+        for status in ("wrong", "missed")
+    }
 
 
 for item in table.items:
@@ -77,8 +87,8 @@ plot_ratings(rated, given)
 #
 # Exercises
 # ---------
-# 1. *How much does chance give?* Shuffle the jury's ratings a thousand times and see how often |r| reaches .8 with six
-#    players.
+# 1. *How much does chance give?* Shuffle the jury's ratings a thousand times and see how often its
+#    size reaches .8 with six players.
 # 2. *One descriptor.* Which single measurement correlates best with the points for notes?
 #
 # Solution 1
@@ -86,7 +96,7 @@ plot_ratings(rated, given)
 
 rng = np.random.default_rng(0)
 drawn = [abs(np.corrcoef(rng.permutation(rated["notes"]), given["notes"])[0, 1]) for _ in range(1000)]
-print(f"|r| >= .8 by chance: {100 * np.mean(np.array(drawn) >= 0.8):.1f} %")
+print(f"correlation of .8 or more by chance, either sign: {100 * np.mean(np.array(drawn) >= 0.8):.1f} %")
 
 # %%
 # Solution 2
