@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirkit.sampling.config import Config
+from mirkit.sampling.containment import DESCRIPTORS as OF_CONTAINMENT
+from mirkit.sampling.containment import contained, contents, tolerant
 from mirkit.sampling.features import Patch
 from mirkit.sampling.search import (
     Field,
@@ -47,6 +49,7 @@ DESCRIPTORS: dict[str, str] = {
     "onset_rate": "onsets of the sample",
     "self_fit": "best fit of the sample to itself elsewhere",
     "song_spread": "highest fit of the song at other transpositions, best of three",
+    **OF_CONTAINMENT,
 }
 """Name to meaning, in the order of the columns."""
 
@@ -97,6 +100,7 @@ def find(sample: Patch, song: Patch, config: Config) -> Candidates:
     found = hypotheses(field, config.search, step_st=step_st)
     about = _about(sample, config)
     framed = normalised_frames(song)
+    holds, heard = contents(sample, field.rows), tolerant(song)
     n_bins = len(field.shifts_bins)
     times, shifts, tempos, rows, paths = [], [], [], [], []
     for rank, one in enumerate(found):
@@ -111,7 +115,8 @@ def find(sample: Patch, song: Patch, config: Config) -> Candidates:
             continue
         matrices = similarity(sample[:, :, field.rows], framed, int(field.shifts_bins[one.shift]))
         shared = _of_hypothesis(field, found, rank, curve[at], at)
-        for t, fit in zip(at, curve[at], strict=True):
+        held = contained(holds, heard, int(field.shifts_bins[one.shift]), field.offsets[one.tempo], at)
+        for t, fit, holding in zip(at, curve[at], held, strict=True):
             along = _along(field, matrices, one.tempo, int(t))
             first, last, own = _path(along)
             ratio, shift_st = float(field.tempos[one.tempo]), float(field.shifts_bins[one.shift] * step_st)
@@ -124,7 +129,7 @@ def find(sample: Patch, song: Patch, config: Config) -> Candidates:
             rows.append([
                 *_of_place(field, near, int(t), float(fit)), *shared, *own, about["duration_s"],
                 abs(shift_st), abs(np.log(ratio)), abs(12 * np.log2(ratio) - shift_st),
-                about["density"], about["onset_rate"], about["self_fit"], _elsewhere(field, one),
+                about["density"], about["onset_rate"], about["self_fit"], _elsewhere(field, one), *holding,
             ])  # fmt: skip
     X = np.array(rows, dtype=np.float32).reshape(-1, len(DESCRIPTORS))
     return Candidates(np.array(times).reshape(-1, 2), np.array(shifts), np.array(tempos), X, paths)
@@ -217,7 +222,7 @@ def _elsewhere(field: Field, one: Hypothesis) -> float:
 def _about(sample: Patch, config: Config) -> dict[str, float]:
     """Return what is known of the sample alone."""
     n_frames = sample.shape[2]
-    peaks_channel, _, onsets = sample
+    peaks_channel, _, onsets, _ = sample
     framed = normalised_frames(sample)
     itself = similarity(sample, framed, 0)[0]
     diagonals = [float(np.diagonal(itself, lag).mean()) for lag in range(n_frames // 2)]

@@ -14,11 +14,11 @@ from mirkit.sampling.config import FeatureConfig
 
 __all__ = ["CHANNELS", "Patch", "log_spectrum", "patch"]
 
-CHANNELS = ("peaks", "contrast", "onsets")
-"""What stands out among neighbouring frequencies; of that, what stands out in time; what rises."""
+CHANNELS = ("peaks", "contrast", "onsets", "level")
+"""What stands out among neighbouring frequencies; of that, what stands out in time; what rises; all of it."""
 
 Patch = np.ndarray
-"""float32 ``(n_channels, n_bins, n_frames)``, see `CHANNELS`."""
+"""float32 ``(4, n_bins, n_frames)``, see `CHANNELS`."""
 
 WINDOWS = ((4096, 700.0), (2048, 2800.0), (1024, np.inf))
 """Window lengths, and the frequency below which each is used."""
@@ -39,8 +39,8 @@ def patch(audio: Audio, config: FeatureConfig) -> Patch:
 
     Returns
     -------
-    ndarray of shape (3, n_bins, n_frames)
-        Not negative, the same for the same sound at any gain.
+    ndarray of shape (4, n_bins, n_frames)
+        In nepers, the same for the same sound at any gain.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def patch(audio: Audio, config: FeatureConfig) -> Patch:
     --------
     >>> noise = Audio(np.random.default_rng(0).standard_normal((1, 22050)).astype(np.float32), 22050)
     >>> patch(noise, FeatureConfig()).shape
-    (3, 254, 29)
+    (4, 254, 29)
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -71,7 +71,7 @@ def patch(audio: Audio, config: FeatureConfig) -> Patch:
     contrast = peaks - gaussian_filter1d(peaks, config.smooth_s / config.hop_s, axis=1)
     earlier = np.maximum(_delayed(level, 2), _delayed(level, 3))
     onsets = np.maximum(level - earlier, 0.0)
-    return np.asarray([peaks, contrast, onsets], dtype=np.float32)
+    return np.asarray([peaks, contrast, onsets, level], dtype=np.float32)
 
 
 def _delayed(values: np.ndarray, n: int) -> np.ndarray:

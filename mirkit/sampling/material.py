@@ -78,7 +78,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """A sample as it was cut: mono sound, what it is, and where it comes from."""
+    """A sample as it was cut: mono sound, what it is, and where it comes from; cut at ``start_s`` of that."""
 
     samples: Signal
     type: Type
@@ -86,6 +86,7 @@ class Cut:
     tempo_bpm: float
     licence: str
     origin: str
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,7 +223,8 @@ def _from_song(host: Host, kind: Type, sample_rate: int, rng: np.random.Generato
     samples = samples[first : first + round(n_beats * beat_s * sample_rate)]
     names = "+".join(label for stem in chosen for label in stem.instrument)
     origin = f"{host.song.id} {names} at {first_s:.2f} s"
-    return _checked(Cut(samples, kind, host.song.id, host.tempo_bpm, host.licence, origin), sample_rate)
+    cut = Cut(samples, kind, host.song.id, host.tempo_bpm, host.licence, origin, first_s)
+    return _checked(cut, sample_rate)
 
 
 def _checked(cut: Cut, sample_rate: int) -> Cut | None:

@@ -23,6 +23,9 @@ Similarity = np.ndarray
 GROUPS = ((0, 2), (1,))
 """Channels of `features.CHANNELS` that are summed into one similarity."""
 
+N_COMPARED = 3
+"""Channels, the first ones, that similarity is made of."""
+
 FRAME_FLOOR = 0.3
 """Of the mean norm of a frame: softer frames count less instead of being blown up."""
 
@@ -133,6 +136,7 @@ def similarity(sample: Patch, framed: Patch, shift: int) -> Similarity:
     ndarray of shape (2, n_sample_frames, n_song_frames)
         The mean over the sample's frames is about 0.7 for a song that holds nothing else.
     """
+    sample = sample[:N_COMPARED]
     moved = np.zeros_like(sample)
     if shift > 0:
         moved[:, shift:] = sample[:, :-shift]
@@ -147,6 +151,7 @@ def similarity(sample: Patch, framed: Patch, shift: int) -> Similarity:
 
 def normalised_frames(song: Patch) -> Patch:
     """Return a song whose frames have about the same norm in each channel; soft ones less."""
+    song = song[:N_COMPARED]
     norms = np.sqrt(np.square(song).sum(axis=1, keepdims=True))
     typical = np.sqrt(np.square(norms).mean(axis=2, keepdims=True)) + 1e-9
     return np.asarray(song / (norms + FRAME_FLOOR * typical), dtype=np.float32)

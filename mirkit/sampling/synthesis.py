@@ -173,12 +173,21 @@ def _other_cuts(material: Material, cut: Cut, sample_rate: int, rng: np.random.G
         if (
             other is not None
             and other.origin != cut.origin
+            and not _overlap(cut, other, sample_rate)
             and not _alike(cut.samples, other.samples, sample_rate)
         ):
             found.append(other)
             if len(found) == N_SAME_PACK:
                 break
     return found
+
+
+def _overlap(first: Cut, second: Cut, sample_rate: int) -> bool:
+    """Return whether two cuts of one song share a moment, and so perhaps the sound of a stem."""
+    if first.pack != second.pack or not first.tempo_bpm:  # files of a pack are told apart by their names
+        return False
+    first_s, second_s = (len(cut.samples) / sample_rate for cut in (first, second))
+    return first.start_s < second.start_s + second_s and second.start_s < first.start_s + first_s
 
 
 def _alike(first: Signal, second: Signal, sample_rate: int) -> bool:
