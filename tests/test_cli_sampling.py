@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from sampling.conftest import melody, pair_folder, planted, sound  # noqa: F401 
 
 from mirkit import Audio, read, write
 from mirkit.cli import root
+from mirkit.errors import DatasetError
 
 
 def run(*arguments):
@@ -110,3 +112,57 @@ def test_train_evaluate_and_plot(pair_folder, tmp_path):  # noqa: F811
     assert drawn.exit_code == 0, drawn.output
     assert (tmp_path / "reliability.png").read_bytes()[:4] == b"\x89PNG"
     assert run("plot", tmp_path / "scores.json", "-o", tmp_path / "reliability.txt").exit_code == 2
+
+
+def test_an_index_is_made_searched_and_shared(files, tmp_path):
+    made = run("index", files, "-o", tmp_path / "index", "--json")
+    assert made.exit_code == 1  # broken.wav
+    content = json.loads(made.stdout)
+    assert {row["status"] for row in content["results"]} == {"added"}
+    assert [row["input"].rsplit("/", 1)[-1] for row in content["failures"]] == ["broken.wav"]
+
+    done = run("search", tmp_path / "index", files / "riff.wav", "-o", tmp_path / "found", "--no-figure")
+    assert done.exit_code == 0, done.output
+    assert "with.wav" in done.output
+    with (tmp_path / "found" / "riff" / "ranking.csv").open() as file:
+        rows = {row["path"].rsplit("/", 1)[-1]: row for row in csv.DictReader(file)}
+    assert rows["with.wav"]["present"] == "True"
+    assert rows["without.wav"]["present"] == "False"
+    assert float(rows["with.wav"]["pitch_shift_st"]) == pytest.approx(-1.0, abs=0.5)
+    assert (tmp_path / "found" / "riff" / "with" / "pair_1.flac").is_file()
+    assert not (tmp_path / "found" / "riff" / "without").exists()
+
+    run("index", files / "riff.wav", "-o", tmp_path / "samples")
+    turned = run(
+        "search",
+        tmp_path / "samples",
+        files / "with.wav",
+        "--role",
+        "song",
+        "-o",
+        tmp_path / "turned",
+        "--json",
+    )
+    assert turned.exit_code == 0, turned.output
+    assert json.loads(turned.stdout)["results"][0]["sounds"][0]["present"]
+
+    merged = run("index", tmp_path / "samples", tmp_path / "index", "-o", tmp_path / "all")
+    assert merged.exit_code == 0, merged.output
+    assert "3 sounds added, 3 in all" in merged.output
+
+
+def test_an_index_that_is_none_is_refused(files, tmp_path):
+    done = run("search", tmp_path, files / "riff.wav", "-o", tmp_path / "found")
+    assert isinstance(done.exception, DatasetError)
+    assert "no index" in str(done.exception)
+
+
+def test_a_song_that_is_gone_is_named_and_the_others_are_searched(files, tmp_path):
+    for name in ("with.wav", "without.wav"):
+        (tmp_path / name).write_bytes((files / name).read_bytes())
+    run("index", tmp_path / "with.wav", tmp_path / "without.wav", "-o", tmp_path / "index")
+    (tmp_path / "without.wav").unlink()
+    done = run("search", tmp_path / "index", files / "riff.wav", "-o", tmp_path / "found", "--no-figure")
+    assert done.exit_code == 1
+    assert "without.wav: no such file" in done.output
+    assert "with.wav (" in done.output

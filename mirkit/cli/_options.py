@@ -118,7 +118,7 @@ def finish(
     outcomes: Sequence[Outcome[Any, Any]],
     *,
     as_json: bool,
-    line: Callable[[Any], str],
+    line: Callable[[Any], str] | None,
     entry: Callable[[Any], Any],
 ) -> None:
     """Print what was done and what failed, and leave with exit code 1 if anything failed.
@@ -129,8 +129,8 @@ def finish(
         One for each input.
     as_json : bool
         One object on stdout instead of lines.
-    line : callable
-        Result to a line of text.
+    line : callable, optional
+        Result to a line of text; no lines if None.
     entry : callable
         Result to plain values for JSON.
     """
@@ -139,7 +139,7 @@ def finish(
         results = [entry(outcome.result) for outcome in outcomes if outcome.error is None]
         listed = [{"input": str(outcome.item), "error": outcome.error} for outcome in failures]
         click.echo(json.dumps({"results": results, "failures": listed}, indent=1, ensure_ascii=False))
-    else:
+    elif line is not None:
         for outcome in outcomes:
             if outcome.error is None:
                 click.echo(line(outcome.result))

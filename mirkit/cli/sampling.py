@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirkit.cli import _batch, _options, _sampling_corpus
+from mirkit.cli import _batch, _options, _sampling_catalogue, _sampling_corpus, _sampling_results
 
 if TYPE_CHECKING:
-    from mirkit.audio import Audio
-    from mirkit.sampling import Detections, Model
-
-PAUSE_S = 0.4
-"""Between sample and hit in the pair of sounds to compare."""
+    from mirkit.sampling import Detections
 
 
 @click.group("sampling")
@@ -24,7 +20,7 @@ def command() -> None:
     """Where a sample occurs in songs, transposed, stretched, looped, buried."""
 
 
-for _command in _sampling_corpus.COMMANDS:
+for _command in (*_sampling_corpus.COMMANDS, *_sampling_catalogue.COMMANDS):
     command.add_command(_command)
 
 
@@ -79,7 +75,7 @@ def predict(
     if end_s is not None and end_s <= start_s:
         raise click.UsageError(f"--end {end_s:g} must be later than --start {start_s:g}")
     weights = checkpoint.sha256(checkpoint.find("sampling", model))
-    _sample(sample, start_s, end_s)  # fails early if it cannot be read
+    _sampling_results.excerpt(sample, start_s, end_s)  # fails early if it cannot be read
     paths = _batch.sound_files(inputs, recursive=recursive)
     options = {"sample": str(sample), "start_s": start_s, "end_s": end_s, "figure": figure}
     work = partial(
@@ -106,59 +102,20 @@ def _predict_file(
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, None)
     source = Path(options["sample"])
-    sample, song = _sample(source, options["start_s"], options["end_s"]), audio.read(path)
-    loaded = _model(model)
+    sample, song = (
+        _sampling_results.excerpt(source, options["start_s"], options["end_s"]),
+        audio.read(path),
+    )
+    loaded = _sampling_results.model(model)
     result = sampling.predict(loaded, sample, song, label=source.stem)
     with replacing(folder, folder=True) as temporary:
-        result.write(temporary)
-        _write_pairs(temporary, sample, song, result)
-        if options["figure"]:
-            from mirkit import _figures
-
-            heading = f"{source.name} in {path.name}"
-            _figures.save(sampling.plot(result, title=heading), temporary / "evidence.png")
+        heading = f"{source.name} in {path.name}"
+        _sampling_results.write(temporary, sample, song, result, title=heading, figure=options["figure"])
         record = _batch.run_record(
             path, {"model": model, **options}, model={"name": loaded.name, "sha256": weights}
         )
         write_json(temporary / "run.json", record)
     return _Predicted(path, folder, result)
-
-
-def _write_pairs(folder: Path, sample: Audio, song: Audio, result: Detections, most: int = 3) -> None:
-    """Write the sample followed by what the song plays where it was found, at the song's rate."""
-    import numpy as np
-
-    from mirkit import audio
-
-    if not result.present:
-        return
-    heard = sample.mono().resample(song.sample_rate).samples
-    for k, index in enumerate(np.argsort(-result.confidence)[:most], start=1):
-        start_s, end_s = result.intervals.times_s[index]
-        hit = song.excerpt(max(0.0, start_s), min(end_s, song.duration_s)).mono().samples
-        pause = np.zeros((1, round(PAUSE_S * song.sample_rate)), np.float32)
-        parts = [_levelled(heard), pause, _levelled(hit)]
-        audio.write(folder / f"pair_{k}.flac", audio.Audio(np.concatenate(parts, axis=1), song.sample_rate))
-
-
-def _levelled(samples: Any) -> Any:
-    import numpy as np
-
-    return np.asarray(samples * (0.5 / max(float(np.abs(samples).max(initial=0.0)), 1e-6)), np.float32)
-
-
-@lru_cache(maxsize=1)
-def _model(name_or_folder: str) -> Model:
-    from mirkit import sampling
-
-    return sampling.load(name_or_folder)
-
-
-@lru_cache(maxsize=1)
-def _sample(path: Path, start_s: float, end_s: float | None) -> Audio:
-    from mirkit import audio
-
-    return audio.read(path, start_s=start_s, duration_s=None if end_s is None else end_s - start_s)
 
 
 def _line(done: _Predicted) -> str:

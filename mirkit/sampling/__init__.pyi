@@ -1,3 +1,7 @@
+from .catalogue import Index as Index
+from .catalogue import add_to_index as add_to_index
+from .catalogue import merge_indexes as merge_indexes
+from .catalogue import open_index as open_index
 from .config import Config as Config
 from .inference import load as load
 from .inference import predict as predict
@@ -9,4 +13,5 @@ from .pairs import SamplePair as SamplePair
 from .pairs import open_pairs as open_pairs
 from .plots import plot as plot
 from .result import Detections as Detections
+from .shortlist import rank as rank
 from .training import train as train

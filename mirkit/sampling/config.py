@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,11 @@ class FeatureConfig:
     def hop_s(self) -> float:
         """Seconds between two frames."""
         return self.hop_length / self.sample_rate
+
+    @property
+    def n_bins(self) -> int:
+        """Frequencies of a spectrum."""
+        return int(self.bins_per_octave * math.log2(self.fmax_hz / self.fmin_hz))
 
     @property
     def step_st(self) -> float:

@@ -1,0 +1,186 @@
+"""A first, fast look at many songs: the search along straight paths on few, coarse numbers.
+
+Sound is kept as one byte for each third of a whole tone and each fourteenth of a second: what has just begun
+and what stands out for a moment. All transpositions are one matrix product, all tempos sums along lines; only
+the best are kept. It ranks songs; whether and where the sample is there, `mirkit.sampling.predict` says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mirkit.sampling.config import SearchConfig
+from mirkit.sampling.features import Patch
+from mirkit.sampling.search import peaks, tempo_grid
+
+__all__ = ["Glimpse", "coarse", "glimpse", "n_coarse_bins"]
+
+FRAMES, BINS = 2, 2
+"""Frames and bins of `mirkit.sampling.features` that are averaged."""
+FRAME_FLOOR = 0.3
+"""Of the mean norm of a frame: softer frames count less instead of being blown up."""
+FULL = 0.6
+"""Value that a byte of 127 stands for; few are larger."""
+MOST_ROWS = 32
+"""Frames of the sample that are compared."""
+N_PLACES = 5
+_COMPILED: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """The best place of a sample in a song at a first look.
+
+    Parameters
+    ----------
+    score : float
+        Best fit in deviations from the mean of all that was tried, and something for each further good one.
+    pitch_shift_st, tempo_ratio : float
+        Its transformation.
+    start_s : float
+        Where it begins in the song.
+    """
+
+    score: float
+    pitch_shift_st: float
+    tempo_ratio: float
+    start_s: float
+
+
+def n_coarse_bins(n_bins: int) -> int:
+    """Return the number of columns that `coarse` makes of ``n_bins`` bins."""
+    return n_bins // BINS
+
+
+def coarse(sound: Patch) -> np.ndarray:
+    """Return what is kept of a sound.
+
+    Parameters
+    ----------
+    sound : ndarray of shape (n_channels, n_bins, n_frames)
+        See `mirkit.sampling.features.patch`.
+
+    Returns
+    -------
+    ndarray of shape (n_frames // 2, n_bins // 2)
+        int8.
+
+    Examples
+    --------
+    >>> coarse(np.random.default_rng(0).random((4, 254, 101), np.float32)).shape
+    (50, 127)
+    """
+    _, contrast, onsets, _ = sound
+    mixed = contrast / _rms(contrast) + onsets / _rms(onsets)
+    n_bins, n_frames = mixed.shape[0] // BINS, mixed.shape[1] // FRAMES
+    mixed = mixed[: n_bins * BINS, : n_frames * FRAMES].reshape(n_bins, BINS, n_frames, FRAMES).mean((1, 3)).T
+    norms = np.linalg.norm(mixed, axis=1, keepdims=True)
+    mixed = mixed / (norms + FRAME_FLOOR * _rms(norms))
+    scaled = np.clip(np.round(mixed * (127 / FULL)), -127, 127)
+    return np.ascontiguousarray(scaled, dtype=np.int8)  # one sound after another in a file
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.square(values, dtype=np.float64).mean())) + 1e-9
+
+
+def glimpse(
+    sample: np.ndarray, song: np.ndarray, config: SearchConfig, *, step_st: float, hop_s: float
+) -> Glimpse:
+    """Return where a sample fits best into a song at a first look.
+
+    Parameters
+    ----------
+    sample, song : ndarray of shape (n_frames, n_bins)
+        From `coarse`.
+    config : SearchConfig
+        Transpositions and tempos.
+    step_st, hop_s : float
+        Semitones between bins and seconds between frames of `mirkit.sampling.features`.
+
+    Returns
+    -------
+    Glimpse
+        With a score of -inf if the song is shorter than the sample.
+    """
+    rows = np.unique(np.round(np.linspace(0, len(sample) - 1, min(len(sample), MOST_ROWS))).astype(int))
+    shifts = _shifts(config, step_st * BINS)
+    tempos = tempo_grid(len(sample), config)
+    offsets = np.round(rows / tempos[:, np.newaxis]).astype(np.int64)
+    queries = _transposed(sample[rows].astype(np.float32), shifts)
+    products = (queries @ song.T.astype(np.float32)).reshape(len(shifts), len(rows), len(song))
+    if not _COMPILED:  # importing numba takes a second
+        from numba import njit
+
+        _COMPILED["best"] = njit(_best, cache=True, fastmath=True)
+    best, at, mean, spread = _COMPILED["best"](products, offsets)
+    s, k = np.unravel_index(best.argmax(), best.shape)
+    if not np.isfinite(best[s, k]):
+        return Glimpse(float("-inf"), 0.0, 1.0, 0.0)
+    curve = _along(products[s], offsets[k])
+    z = (curve - mean) / spread
+    heights = z[peaks(z, max(3, int(offsets[k, -1]) // 2), N_PLACES, 3.0)]
+    score = float(z.max()) + 0.2 * float(np.maximum(heights[1:] - 3.0, 0.0).sum())
+    return Glimpse(
+        score, float(shifts[s] * step_st * BINS), float(tempos[k]), float(at[s, k] * hop_s * FRAMES)
+    )
+
+
+def _shifts(config: SearchConfig, step_st: float) -> np.ndarray:
+    limit = int(config.max_shift_st / step_st + 1e-6)
+    return np.arange(-limit, limit + 1)
+
+
+def _transposed(sample: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Return the sample's rows at all transpositions with the same norm, ``(n_shifts * n_rows, n_bins)``."""
+    moved = np.zeros((len(shifts), *sample.shape), np.float32)
+    for one, shift in zip(moved, shifts, strict=True):
+        if shift >= 0:
+            one[:, shift:] = sample[:, : sample.shape[1] - shift]
+        else:
+            one[:, :shift] = sample[:, -shift:]
+        one /= np.linalg.norm(one) + 1e-9
+    return moved.reshape(-1, sample.shape[1])
+
+
+def _along(matrix: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    length = matrix.shape[1] - int(offsets[-1])
+    return np.asarray(sum(row[offset : offset + length] for row, offset in zip(matrix, offsets, strict=True)))
+
+
+def _best(products: np.ndarray, offsets: np.ndarray) -> Any:
+    """Return for each transposition and tempo the best sum and its place; mean and deviation of all."""
+    n_shifts, n_rows, n_frames = products.shape
+    n_tempos = offsets.shape[0]
+    best = np.full((n_shifts, n_tempos), -np.inf)
+    at = np.zeros((n_shifts, n_tempos), np.int64)
+    curve = np.zeros(n_frames, np.float32)
+    total, squares, n = 0.0, 0.0, 0
+    for s in range(n_shifts):
+        for k in range(n_tempos):
+            length = n_frames - offsets[k, n_rows - 1]
+            if length <= 0:
+                continue
+            curve[:length] = 0.0
+            for i in range(n_rows):
+                offset = offsets[k, i]
+                for t in range(length):
+                    curve[t] += products[s, i, t + offset]
+            summed, squared, top, place = 0.0, 0.0, curve[0], 0
+            for t in range(length):
+                summed += curve[t]
+                squared += curve[t] * curve[t]
+            for t in range(length):
+                if curve[t] > top:
+                    top, place = curve[t], t
+            total += summed
+            squares += squared
+            n += length
+            best[s, k] = top
+            at[s, k] = place
+    mean = total / max(n, 1)
+    spread = np.sqrt(max(squares / max(n, 1) - mean * mean, 1e-12))
+    return best, at, mean, spread
