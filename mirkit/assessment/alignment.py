@@ -134,6 +134,7 @@ def align(
     for _ in range(2):
         seconds = _local_seconds(heard, best, beats)
         best = _Path(heard, pitch, target + octave_st, seconds, config, timing=config.timing)
+    _substitute(heard, best)
     restarts, skips = _jumps(heard, best)
     size = max(len(target), len(heard))
     return Alignment(best.notes, best.visits, restarts, skips, octave_st, seconds, best.total / size)
@@ -351,6 +352,30 @@ def _starts(path: _Path) -> np.ndarray:
     """Return which notes heard start a note of the score."""
     matched = np.flatnonzero(path.notes >= 0)
     return matched[np.r_[True, np.diff(path.visits[matched]) > 0]] if len(matched) else matched
+
+
+def _substitute(heard: npt.NDArray[np.void], path: _Path) -> None:
+    """Make an added note in the place and at the time of one left out a wrong note."""
+    seconds = path._seconds[1:]
+    starts = _starts(path)
+    for a, b in pairwise(starts):
+        first, last = int(path.notes[a]), int(path.notes[b])
+        extra = [k for k in range(a + 1, b) if path.notes[k] < 0]
+        if last < first + 2 or not extra:
+            continue
+        scale = (heard["onset_s"][b] - heard["onset_s"][a]) / max(seconds[last] - seconds[first], 1e-6)
+        for note in range(first + 1, last):
+            due_s = heard["onset_s"][a] + scale * (seconds[note] - seconds[first])
+            room_s = 0.5 * scale * min(seconds[note] - seconds[note - 1], seconds[note + 1] - seconds[note])
+            near = [k for k in extra if abs(heard["onset_s"][k] - due_s) < room_s]
+            if near:
+                chosen = min(near, key=lambda k: abs(heard["onset_s"][k] - due_s))
+                path.notes[chosen] = note
+                extra = [k for k in extra if k > chosen]
+    matched = path.notes >= 0
+    fresh = np.r_[True, np.diff(path.visits) > 0]
+    fresh[1:] |= matched[1:] & (path.notes[1:] != path.notes[:-1])
+    path.visits = np.cumsum(fresh) - 1
 
 
 def _jumps(heard: npt.NDArray[np.void], path: _Path) -> tuple[tuple[Jump, ...], tuple[Jump, ...]]:

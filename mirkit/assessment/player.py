@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +33,12 @@ FAULTS: Mapping[str, str] = {
 
 RATES = {"wrong": 0.2, "missed": 0.15, "added": 0.15, "repeated": 0.08, "pause": 0.08, "restart": 0.05}
 """How often a note has the fault when there is most of it."""
-TIMING_S, INTONATION_CENTS, DRIFT_OCTAVES, LENGTH_OCTAVES, ACCENT_DB = 0.1, 35.0, 0.9, 1.2, 8.0
+TIMING_S, INTONATION_CENTS, DRIFT_OCTAVES, LENGTH_OCTAVES, ACCENT_DB = 0.1, 35.0, 0.8, 1.2, 8.0
 """Standard deviations of onset, pitch, length and level, and change of log2 tempo, when there is most."""
+SHORTEST_S = 0.08
+"""No note is held for less, however short the player plays."""
+MOST_CENTS = 40.0
+"""A note farther out of tune would be another note."""
 CORRELATION = 0.7
 """Of the skills of one player; the categories of the published auditions correlate by .6 to .8."""
 
@@ -153,7 +157,8 @@ def perform(
             raise ParameterError(f"fault {name!r}: {value}; wanted 0 to 1 of {', '.join(FAULTS)}")
     amount = {name: given.get(name, 0.0) for name in FAULTS}
     order, pauses, restarts = _order(rng, len(score.notes), amount)
-    times_s = _times(score, 60.0 / (tempo_bpm or score.tempo_bpm), amount["drift"])
+    drift = float(rng.choice([-1.0, 1.0])) * amount["drift"]
+    times_s = _times(score, 60.0 / (tempo_bpm or score.tempo_bpm), drift)
     rows: list[tuple[int, str, float, float, int, float, float, float]] = []
     missed: list[int] = []
     late_s = 0.0  # by pauses and restarts so far
@@ -171,7 +176,7 @@ def perform(
             late_s += rng.uniform(0.8, 1.8)
     notes = np.array(rows, SOUNDED)
     left = np.append(np.diff(notes["onset_s"]), np.inf)
-    notes["duration_s"] = np.clip(notes["duration_s"], 0.05, np.maximum(0.05, left - 0.005))
+    notes["duration_s"] = np.clip(notes["duration_s"], SHORTEST_S, np.maximum(SHORTEST_S, left - 0.005))
     return Rendition(notes, tuple(missed), tuple(sorted(pauses)), tuple(sorted(restarts.items())), amount)
 
 
@@ -202,7 +207,7 @@ def _times(score: Score, beat_s: float, drift: float) -> np.ndarray:
     beats[-1] += score.notes["duration_beat"][-1]
     rate = DRIFT_OCTAVES * drift / max(1e-9, beats[-1] - beats[0])
     passed = beats - beats[0]
-    if rate < 1e-9:
+    if abs(rate) < 1e-9:
         return np.asarray(beat_s * passed)
     return np.asarray(beat_s * (1 - 2.0 ** (-rate * passed)) / (rate * np.log(2)))
 
@@ -225,10 +230,11 @@ def _sounded(
         else due
     )
     sounding_s = length_s * min(1.0, due / room)
+    written = [round(float(p)) for p in score.notes["pitch_midi"][max(0, k - 1) : k + 2]]
     if not again and rng.random() < RATES["wrong"] * amount["wrong"]:
-        pitch, status = pitch + int(rng.choice([-4, -3, -2, -1, 1, 2, 3, 4])), "wrong"
+        pitch, status = _other(rng, pitch, (-4, -3, -2, -1, 1, 2, 3, 4), written), "wrong"
     late_s = float(np.clip(rng.normal(0, TIMING_S * amount["timing"]), -0.35 * length_s, 0.35 * length_s))
-    cents = rng.normal(0, INTONATION_CENTS * amount["intonation"])
+    cents = np.clip(rng.normal(0, INTONATION_CENTS * amount["intonation"]), -MOST_CENTS, MOST_CENTS)
     level_db = rng.normal(0, ACCENT_DB * amount["accent"])
     held = 0.92 * 2.0 ** -abs(rng.normal(0, LENGTH_OCTAVES * amount["length"]))
     first = (
@@ -250,10 +256,17 @@ def _sounded(
             extra = "repeated"
     if not extra:
         return [first]
-    other = pitch if extra == "repeated" else pitch + int(rng.choice([-5, -4, -3, -2, 2, 3, 4, 5]))
+    other = pitch
+    if extra == "added":
+        other = _other(rng, pitch, (-5, -4, -3, -2, 2, 3, 4, 5), [*written, pitch])
     half_s = 0.5 * (sounding_s - late_s)
     first = (*first[:3], 0.85 * half_s, *first[4:])
     return [
         first,
         (k, extra, due_s + late_s + half_s, 0.85 * half_s, other, float(cents), 0.0, float(level_db)),
     ]
+
+
+def _other(rng: np.random.Generator, pitch: int, steps: Sequence[int], taken: Sequence[int]) -> int:
+    """Return a pitch some steps away that none of the notes around has: it could not be told from theirs."""
+    return int(rng.choice([pitch + step for step in steps if pitch + step not in taken]))

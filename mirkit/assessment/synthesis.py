@@ -207,9 +207,9 @@ def _next(tunes: Iterator[Score]) -> Score:
 
 
 def _sound(rng: np.random.Generator, score: Score) -> dict[str, float]:
-    """Return a tempo at which short notes last 0.16 s or more, and what is the player's own and no fault."""
+    """Return a tempo at which short notes last 0.2 s or more, and what is the player's own and no fault."""
     shortest = float(np.quantile(score.notes["duration_beat"], 0.1))
-    tempo_bpm = min(float(rng.uniform(70, 120)), 60 * shortest / 0.16)
+    tempo_bpm = min(float(rng.uniform(70, 120)), 60 * shortest / 0.2)
     return {
         "tempo_bpm": tempo_bpm,
         "tuning_cents": float(rng.normal(0, 12)),
