@@ -13,7 +13,6 @@ import csv
 import json
 import sys
 from collections import defaultdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ import numpy as np
 from mirkit import assessment, audio
 from mirkit.assessment import protocol
 from mirkit.assessment.config import CATEGORIES, Config
-from mirkit.assessment.descriptors import SETS, describe
+from mirkit.assessment.descriptors import describe, names_of
 from mirkit.assessment.examples import Performance, PerformanceTable, load_analysis
 from mirkit.assessment.metrics import agreement
 from mirkit.assessment.player import FAULTS
@@ -123,7 +122,7 @@ def ratings(train: str, test: str) -> None:
     (X, y, groups), (X_test, y_test, _) = table(train), table(test)
     print(f"{'':<6}" + "".join(f"{name:>22}" for name in (*CATEGORIES, "mean")))
     for which in SETS_COMPARED:
-        names = [name for part in which.split("+") for name in _names(part)]
+        names = [name for part in which.split("+") for name in names_of(part)]
         matrix = np.column_stack([X[name] for name in names])
         new = np.column_stack([X_test[name] for name in names])
         rows = []
@@ -132,18 +131,14 @@ def ratings(train: str, test: str) -> None:
             estimate = fit(matrix, y[category]).predict(new)
             rows.append((agreement(y_test[category], estimate)["r"], inner))
         rows.append(tuple(np.mean(rows, axis=0)))
-        print(f"{which:<6}" + "".join(f"{f'{new:.3f} (cv {inner:.3f})':>22}" for new, inner in rows), flush=True)
-
-
-def _names(part: str) -> list[str]:
-    from mirkit.assessment.descriptors import names_of
-
-    return list(names_of(part))
+        cells = (f"{new:.3f} (cv {inner:.3f})" for new, inner in rows)
+        print(f"{which:<6}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
 
 
 def rated(item: Performance) -> dict[str, float]:
     result = assessment.predict(assessment.load(), audio.read(item.recording), score=item.read_score())
-    return {name: rating.share if rating.share is not None else np.nan for name, rating in result.ratings.items()}
+    shares = {name: rating.share for name, rating in result.ratings.items()}
+    return {name: np.nan if share is None else share for name, share in shares.items()}
 
 
 def sweep(folder: str, figure: str) -> None:
@@ -187,7 +182,8 @@ def draw(curves: dict, figure: str) -> None:
 
 def main() -> None:
     what, *given = sys.argv[1:]
-    {"notes": notes, "ratings": lambda names: ratings(*names), "sweep": lambda names: sweep(*names)}[what](given)
+    work = {"notes": lambda: notes(given), "ratings": lambda: ratings(*given), "sweep": lambda: sweep(*given)}
+    work[what]()
 
 
 if __name__ == "__main__":
