@@ -20,6 +20,7 @@ TASKS = {
         "predict": ("model", "audio"),
         "evaluate": ("references", "estimates"),
         "plot": ("result",),
+        "show": ("result",),
         "load": ("name_or_folder",),
     },
     "assessment": {
@@ -27,6 +28,7 @@ TASKS = {
         "predict": ("model", "audio"),
         "evaluate": ("references", "estimates"),
         "plot": ("result",),
+        "show": ("result",),
         "load": ("name_or_folder",),
     },
     "sampling": {
@@ -34,6 +36,7 @@ TASKS = {
         "predict": ("model", "sample", "song"),
         "evaluate": ("references", "estimates"),
         "plot": ("result",),
+        "show": ("result",),
         "load": ("name_or_folder",),
     },
     "separation": {
@@ -41,6 +44,7 @@ TASKS = {
         "predict": ("model", "audio"),
         "evaluate": ("references", "estimates"),
         "plot": ("result",),
+        "show": ("result",),
         "load": ("name_or_folder",),
     },
 }

@@ -9,4 +9,5 @@ from .metrics import evaluate as evaluate
 from .metrics import evaluate_scales as evaluate_scales
 from .model import Model as Model
 from .plots import plot as plot
+from .report import show as show
 from .training import train as train

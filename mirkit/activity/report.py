@@ -8,9 +8,10 @@ import numpy as np
 
 from mirkit.annotation import ActivityAnnotation, Intervals
 from mirkit.audio import Audio
+from mirkit.report import Page
 from mirkit.report.description import Action, Clip, Deck, Ribbons, Row, Section, Table, Track
 
-__all__ = ["describe"]
+__all__ = ["describe", "show"]
 
 HEARD = 0.2
 """Instruments that never reach this are named in the text only, unless none does."""
@@ -74,6 +75,40 @@ def describe(
     text = TEXT + (f" Not heard: {', '.join(absent)}." if absent else "")
     tables = [_stretches(decided, audio is not None)] if spans else []
     return Section("activity", title, [Deck(tracks, panels)], tables, facts or {}, text)
+
+
+def show(
+    result: ActivityAnnotation,
+    *,
+    audio: Audio | None = None,
+    intervals: Intervals | None = None,
+    title: str = "",
+) -> Page:
+    """Return a page of the activity of instruments, for a notebook or a file.
+
+    Parameters
+    ----------
+    result : ActivityAnnotation
+        Probabilities or truth.
+    audio : Audio, optional
+        The recording, to listen to.
+    intervals : Intervals, optional
+        What was decided; each can be played.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Page
+
+    Examples
+    --------
+    >>> from mirkit.dsp import FrameGrid
+    >>> values = np.array([[0.9, 0.8]])
+    >>> show(ActivityAnnotation(FrameGrid(0.0, 1.0, 2), ("piano",), values), title="My song").title
+    'My song'
+    """
+    return Page([describe(result, audio=audio, intervals=intervals, title=title)], title=title or "Activity")
 
 
 def _sounding(truth: ActivityAnnotation) -> Ribbons:

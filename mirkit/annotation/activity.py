@@ -74,6 +74,12 @@ class ActivityAnnotation:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "labels", labels)
 
+    def _repr_html_(self) -> str:
+        from mirkit.report import Deck, Page, Ribbons, Section
+
+        ribbons = Ribbons(self.labels, self.grid, self.values)
+        return Page([Section("activity", "", [Deck([], [ribbons])])], title="Activity")._repr_html_()
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values for strict JSON; unknown values are None."""
         from mirkit.annotation import formats  # formats needs this class

@@ -9,6 +9,7 @@ from .metrics import Scores as Scores
 from .metrics import evaluate as evaluate
 from .model import Model as Model
 from .plots import plot as plot
+from .report import show as show
 from .result import Assessment as Assessment
 from .result import Rating as Rating
 from .score import Score as Score

@@ -8,9 +8,10 @@ import numpy as np
 
 from mirkit.assessment.result import Assessment
 from mirkit.audio import Audio
+from mirkit.report import Page
 from mirkit.report.description import Action, Clip, Deck, Note, Pitch, Row, Section, Table, Track
 
-__all__ = ["describe"]
+__all__ = ["describe", "show"]
 
 ALONE = "The line is the pitch that was heard."
 PERFECT = "The line is the pitch that was heard, over the notes of the score; there is nothing to remark."
@@ -64,6 +65,30 @@ def describe(
     text = "; ".join(result.verdicts) or (TEXT if found.rows else PERFECT if len(result.notes) else ALONE)
     decks = [Deck(tracks, [_pitch(result)])] if tracks or len(result.f0_hz) else []
     return Section("assessment", title, decks, tables, facts or {}, text)
+
+
+def show(result: Assessment, *, audio: Audio | None = None, title: str = "") -> Page:
+    """Return a page of an assessed performance, for a notebook or a file.
+
+    Parameters
+    ----------
+    result : Assessment
+        Notes, ratings and contour.
+    audio : Audio, optional
+        The performance, to listen to.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Page
+
+    Examples
+    --------
+    >>> show(Assessment.empty(("unusable recording: silent",))).sections[0].text
+    'unusable recording: silent'
+    """
+    return Page([describe(result, audio=audio, title=title)], title=title or "Assessment")
 
 
 def _pitch(result: Assessment) -> Pitch:

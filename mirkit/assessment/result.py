@@ -179,6 +179,11 @@ class Assessment:
         known = [value for value in points if value is not None]
         return round(sum(known), 2) if known and len(known) == len(points) else None
 
+    def _repr_html_(self) -> str:
+        from mirkit.assessment import report  # which needs this class
+
+        return report.show(self)._repr_html_()
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values for strict JSON."""
         return {

@@ -8,6 +8,7 @@ import numpy as np
 
 from mirkit.audio import Audio
 from mirkit.dsp import FrameGrid
+from mirkit.report import Page
 from mirkit.report.description import (
     Action,
     Clip,
@@ -24,7 +25,7 @@ from mirkit.report.description import (
 )
 from mirkit.sampling.result import Detections, Evidence
 
-__all__ = ["describe"]
+__all__ = ["describe", "show"]
 
 FOUND = (
     "Time in the song runs to the right, time in the sample upwards; a line that rises is the sample being "
@@ -86,6 +87,32 @@ def describe(
     tables = [_table(hits, song is not None, None if sample is None else sample.duration_s)] if hits else []
     text = FOUND if result.present else NOT_FOUND + (WEAK + FOUND if hits else "")
     return Section("sampling", title, decks, tables, {"verdict": verdict, **(facts or {})}, text.strip())
+
+
+def show(
+    result: Detections, *, sample: Audio | None = None, song: Audio | None = None, title: str = ""
+) -> Page:
+    """Return a page of the occurrences of a sample, for a notebook or a file.
+
+    Parameters
+    ----------
+    result : Detections
+        With its evidence, the distances are drawn.
+    sample, song : Audio, optional
+        To listen to; without both there is nothing to compare by ear.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Page
+
+    Examples
+    --------
+    >>> show(Detections.none(0.1), title="My song").sections[0].facts["verdict"]
+    'not found (10 %)'
+    """
+    return Page([describe(result, sample=sample, song=song, title=title)], title=title or "Sampling")
 
 
 def _distances(result: Detections, evidence: Evidence) -> Matrix:

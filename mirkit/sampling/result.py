@@ -119,6 +119,11 @@ class Detections:
         """Whether the song is said to hold the sample."""
         return self.song_confidence >= self.threshold
 
+    def _repr_html_(self) -> str:
+        from mirkit.sampling import report  # which needs this class
+
+        return report.show(self)._repr_html_()
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values for strict JSON, without the evidence."""
         return {

@@ -7,5 +7,6 @@ from .metrics import Scores as Scores
 from .metrics import evaluate as evaluate
 from .model import Model as Model
 from .plots import plot as plot
+from .report import show as show
 from .result import Separation as Separation
 from .training import train as train

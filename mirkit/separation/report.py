@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mirkit.audio import Audio
 from mirkit.dsp import FrameGrid
+from mirkit.report import Page
 from mirkit.report.description import Deck, Row, Section, Table, Track
 from mirkit.separation.result import Separation
 
-__all__ = ["describe"]
+__all__ = ["describe", "show"]
 
 TEXT = (
     "Solo and mute the stems, drag to loop a bar, and switch to the original: the stems sum to it. "
@@ -18,6 +20,9 @@ TEXT = (
 )
 
 NONE = "-"
+
+MOST_S = 60.0
+"""Shown of a result in a notebook: a page of seven whole songs would make it heavy."""
 
 
 def describe(
@@ -65,6 +70,42 @@ def describe(
     tables = [_levels(result, scores_db or {})]
     text = TEXT if result.activity is not None else TEXT.partition(" The strip")[0]
     return Section("separation", title, [Deck(tracks), *more], tables, {**(facts or {}), **own}, text)
+
+
+def show(result: Separation, *, title: str = "") -> Page:
+    """Return a page of a separation: stems to solo and mute, for a notebook or a file.
+
+    Parameters
+    ----------
+    result : Separation
+        Stems; their sum is the original.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Page
+
+    Examples
+    --------
+    >>> from mirkit.audio import Audio
+    >>> half = Audio(np.full((1, 8000), 0.5, np.float32), 8000)
+    >>> show(Separation({"vocals": half, "other": half}), title="My song").title
+    'My song'
+    """
+    return Page([describe(result, title=title)], title=title or "Separation")
+
+
+def glance(result: Separation) -> Page:
+    """Return a page of the first minute."""
+    if result.n_samples <= MOST_S * result.sample_rate:
+        return show(result)
+    stems = {
+        name: Audio(stem.samples[:, : round(MOST_S * stem.sample_rate)], stem.sample_rate)
+        for name, stem in result.stems.items()
+    }
+    section = describe(Separation(stems, result.activity), facts={"shown": f"the first {MOST_S:g} s"})
+    return Page([section], title="Separation")
 
 
 def _activity(result: Separation, name: str) -> tuple[FrameGrid, np.ndarray] | None:

@@ -72,6 +72,11 @@ class Separation:
         """Return the sum of the stems."""
         return audio.mix(self.stems.values())
 
+    def _repr_html_(self) -> str:
+        from mirkit.separation import report  # which needs this class
+
+        return report.glance(self)._repr_html_()
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values for strict JSON: the stems' names and shape, and the activity."""
         return {
