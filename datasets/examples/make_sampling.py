@@ -24,8 +24,8 @@ from mirkit.data import open_dataset
 from mirkit.data.synthesis.songs import write_song
 from mirkit.data.synthesis.sources import Source, read_sources
 from mirkit.multitrack import MultiTrack
-from mirkit.sampling.pairs import OCCURRENCE_COLUMNS, PAIR_COLUMNS
 from mirkit.sampling.planting import Treatment, transform
+from mirkit.sampling.tables import OCCURRENCE_COLUMNS, PAIR_COLUMNS
 
 SEED, SECONDS, SAMPLE_RATE = 77, 26.0, 32000
 USED = ("FluidR3 GM", "Electric bass notes", "Sonic Pi drums", "speaking woman f0.96", "speaking woman m0.84")

@@ -169,7 +169,9 @@ def _groups(items: list[SamplePair], results: list[Detections]) -> dict[str, dic
 
 
 def _bin(value: float, edges: tuple[float, ...]) -> str:
-    """Return the stretch between two edges that holds a value."""
+    """Return the stretch between two edges that holds a value; "unknown" for NaN."""
+    if value != value:  # NaN alone is not itself
+        return "unknown"
     for low, high in zip((None, *edges), (*edges, None), strict=True):
         if high is None:
             return f"over {low:g}"

@@ -10,9 +10,9 @@ from .metrics import evaluate as evaluate
 from .model import Model as Model
 from .pairs import PairSet as PairSet
 from .pairs import SamplePair as SamplePair
-from .pairs import open_pairs as open_pairs
 from .plots import plot as plot
 from .report import show as show
 from .result import Detections as Detections
 from .shortlist import rank as rank
+from .tables import open_pairs as open_pairs
 from .training import train as train

@@ -22,8 +22,9 @@ from mirkit.audio import Audio
 from mirkit.errors import DatasetError, ParameterError
 from mirkit.parallel import Backend, Outcome, Progress, map_all
 from mirkit.sampling.material import Cut, Host, Material, Type, cut_sample, read_sources
-from mirkit.sampling.pairs import OCCURRENCE_COLUMNS, PAIR_COLUMNS, PairSet, open_pairs
+from mirkit.sampling.pairs import PairSet
 from mirkit.sampling.planting import draw_transposition, plant, rms
+from mirkit.sampling.tables import OCCURRENCE_COLUMNS, PAIR_COLUMNS, open_pairs
 
 __all__ = ["synthesize"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mirkit import Audio, write
-from mirkit.sampling.pairs import PAIR_COLUMNS
 from mirkit.sampling.planting import Treatment, transform
+from mirkit.sampling.tables import PAIR_COLUMNS
 
 RATE = 22050
 

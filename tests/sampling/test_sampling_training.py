@@ -17,7 +17,7 @@ from mirkit.sampling.config import Config, ForestConfig
 from mirkit.sampling.examples import extract, labels
 from mirkit.sampling.forest import Forest, fit
 from mirkit.sampling.metrics import evaluate, matches, reliability
-from mirkit.sampling.pairs import open_pairs
+from mirkit.sampling.tables import open_pairs
 from mirkit.sampling.training import fit_examples
 
 CONFIG = Config(forest=ForestConfig(n_trees=30, n_folds=2))
