@@ -177,6 +177,18 @@ def bundled(task: str) -> dict[str, Path]:
     return {path.name.removeprefix(f"{task}-"): path for path in folders if path.name.startswith(f"{task}-")}
 
 
+def public() -> dict[str, Any]:
+    """Return the weights that others publish and mirkit can use.
+
+    Returns
+    -------
+    dict of str to dict
+        Name to where they are and on what terms.
+    """
+    listed = (resources.files("mirkit") / "models" / "public.json").read_text(encoding="utf-8")
+    return dict(json.loads(listed))
+
+
 def find(task: str, name_or_folder: str | os.PathLike[str]) -> Path:
     """Return the folder of a bundled model by name, or a folder as it is.
 
@@ -185,7 +197,8 @@ def find(task: str, name_or_folder: str | os.PathLike[str]) -> Path:
     task : str
         Such as ``activity``.
     name_or_folder : str or Path
-        Name of a bundled model, or a folder that `Checkpoint.save` wrote.
+        Name of a bundled model, with or without the task before it, or a folder that `Checkpoint.save`
+        wrote.
 
     Returns
     -------
@@ -197,10 +210,16 @@ def find(task: str, name_or_folder: str | os.PathLike[str]) -> Path:
         If it is neither.
     """
     models = bundled(task)
-    if str(name_or_folder) in models:
-        return models[str(name_or_folder)]
+    name = str(name_or_folder).removeprefix(f"{task}-")
+    if name in models:
+        return models[name]
     if (Path(name_or_folder) / "config.json").is_file():
         return Path(name_or_folder)
+    if name in public():
+        raise CheckpointError(
+            f"no model {name!r} here: its weights are published elsewhere; 'mirkit models show {name}' tells "
+            "which files to put into a folder, and --model takes that folder"
+        )
     raise CheckpointError(
         f"no model {str(name_or_folder)!r}: neither a folder with config.json "
         f"nor a bundled {task} model ({', '.join(models) or 'none'})"

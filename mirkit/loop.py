@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lightning import LightningModule
     from torch.utils.data import DataLoader
 
-__all__ = ["EpochSampler", "Hardware", "fit", "is_first_process", "torch_device"]
+__all__ = ["EpochSampler", "Hardware", "accelerators", "fit", "is_first_process", "torch_device"]
 
 
 def torch_device(name: str = "auto") -> torch.device:
@@ -46,6 +46,23 @@ def torch_device(name: str = "auto") -> torch.device:
         reason = str(error).splitlines()[0]
         raise ParameterError(f"device {name!r} cannot be used ({reason}); use 'cpu' or 'auto'") from error
     return device
+
+
+def accelerators() -> dict[str, str]:
+    """Return what there is beside the CPU: kind to its devices, or ``none``.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> sorted(accelerators())
+    ['cuda', 'mps']
+    """
+    properties = [torch.cuda.get_device_properties(k) for k in range(torch.cuda.device_count())]
+    cuda = ", ".join(f"{one.name} ({one.total_memory / 1e9:.0f} GB)" for one in properties)
+    return {"cuda": cuda or "none", "mps": "there" if torch.backends.mps.is_available() else "none"}
 
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]

@@ -102,8 +102,11 @@ def _run(
 def _try(function: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
     try:
         return Outcome(item, function(item), None)
-    except (MirkitError, OSError) as error:
+    except MirkitError as error:
         return Outcome(item, None, str(error))
+    except OSError as error:
+        known = error.filename is not None and error.strerror is not None
+        return Outcome(item, None, f"{error.filename}: {error.strerror.lower()}" if known else str(error))
 
 
 def _register(backend: Backend) -> None:

@@ -205,19 +205,6 @@ def test_stretches_are_decided_as_asked_and_written_as_jams(tmp_path):
     assert len(formats.read_intervals_csv(tmp_path / "none" / "a" / "intervals.csv")) == 0
 
 
-def test_models_are_listed_shown_and_verified():
-    entries = json.loads(run("models", "list", "--json").stdout)
-    assert "activity-default" in [entry["model"] for entry in entries]
-    assert run("models", "show", "activity-default").stdout.startswith("#")
-    assert "as published" in run("models", "verify").stdout
-
-
-def test_doctor_finds_everything_required():
-    content = json.loads(run("doctor", "--json").stdout)
-    assert None not in content["required"].values()
-    assert "torch" in content["required"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -78,8 +78,10 @@ class Evaluation:
         """Return what `write` wrote; `ParameterError` if the file is something else."""
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ParameterError(f"{path}: cannot be read as JSON ({error})") from error
+        except OSError as error:
+            raise ParameterError(f"{path}: cannot be read ({error.strerror})") from error
+        except ValueError:  # no JSON at all
+            content = None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ParameterError(
                 f"{path}: not scores as 'mirkit activity evaluate -o' writes them ({FORMAT})"

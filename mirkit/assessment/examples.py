@@ -107,7 +107,11 @@ class PerformanceTable:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file)
                 rows, names = list(reader), list(reader.fieldnames or [])
-        except (OSError, ValueError, csv.Error) as error:
+        except OSError as error:
+            raise DatasetError(
+                f"{path}: cannot be read ({error.strerror}); give a table or its folder"
+            ) from error
+        except (ValueError, csv.Error) as error:
             raise DatasetError(f"{path}: cannot be read as a table ({error})") from error
         if "recording" not in names:
             raise DatasetError(f"{path}: has no column 'recording', but {', '.join(names) or 'none at all'}")

@@ -155,7 +155,8 @@ def read_score(path: str | os.PathLike[str], *, part: str | int | None = None) -
     """
     path = Path(path)
     if not path.is_file():
-        raise AnnotationError(f"{path}: no such score")
+        found = "a folder; give the file of a score" if path.is_dir() else "no such score"
+        raise AnnotationError(f"{path}: {found}")
     if path.suffix.lower() not in SUFFIXES:
         raise AnnotationError(
             f"{path}: not a score that can be read; wanted one of {', '.join(sorted(SUFFIXES))}"

@@ -168,7 +168,7 @@ def _av_container(path: Path) -> Iterator[Any]:
     except (av.FFmpegError, ValueError) as error:
         raise AudioError(
             f"{path}: not a sound file that can be read, or its header is damaged; "
-            "wav, flac, ogg, opus, mp3, aiff, m4a, mp4 and webm can"
+            "mirkit reads wav, flac, ogg, opus, mp3, aiff, m4a, mp4 and webm"
         ) from error
     with container:
         if not container.streams.audio:

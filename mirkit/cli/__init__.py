@@ -6,6 +6,7 @@ or stdout, messages and progress to stderr.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,24 @@ COMMANDS = {
 }
 """Name to help line; the modules are imported only when the command is used."""
 
+VERBS = {
+    "predict": ("activity", "separation", "sampling", "assessment"),
+    "train": ("activity", "separation", "sampling", "assessment"),
+    "evaluate": ("activity", "separation", "sampling", "assessment"),
+    "plot": ("activity", "separation", "sampling", "assessment"),
+    "compare": ("activity", "separation"),
+    "index": ("sampling",),
+    "search": ("sampling",),
+    "synthesize": ("data", "sampling", "assessment"),
+    "validate": ("data",),
+    "split": ("data",),
+    "annotate": ("data",),
+    "list": ("data", "models"),
+    "show": ("models",),
+    "verify": ("models",),
+}
+"""Commands of groups, for those who leave out the group."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands live in modules of their own."""
@@ -43,6 +62,21 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"mirkit.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return what `click.Group` does; of an unknown command, tell what may have been meant."""
+        name = args[0]
+        if name in COMMANDS or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        if name in VERBS:
+            meant = " or ".join(f"'mirkit {group} {name}'" for group in VERBS[name])
+            told = f"Did you mean {meant}?"
+        else:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            told = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(COMMANDS)}."
+        raise click.UsageError(f"No such command {name!r}. {told}", ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
@@ -52,9 +86,9 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(mirkit.__version__, message="mirkit %(version)s")
 def root() -> None:
-    """Music information retrieval: what plays when in a recording.
+    """Hear what happens in recordings of music: stems, instruments, samples, performances.
 
-    'mirkit COMMAND --help' explains each command.
+    'mirkit demo' shows everything on bundled recordings, 'mirkit COMMAND --help' explains a command.
     """
 
 

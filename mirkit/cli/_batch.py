@@ -65,7 +65,7 @@ def check_input(path: Path) -> None:
     if path.is_dir():
         raise AudioError(f"{path}: no sound files in this folder; give files, or --recursive to look deeper")
     if not path.exists():
-        raise AudioError(f"{path}: no such file")
+        raise AudioError(f"{path}: no such file or folder")
 
 
 def check_existing(folder: Path, existing: str) -> bool:

@@ -102,16 +102,28 @@ def reporter(style: ProgressStyle, label: str) -> Progress | None:
 
 
 class _Lines:
-    """Progress as lines, at most one a second, for logs."""
+    """Progress as lines with the time left, at most one a second, for logs."""
 
     def __init__(self, label: str) -> None:
         self._label = label
+        self._start = time.monotonic()
         self._last = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        if done == total or time.monotonic() - self._last > 1.0:
-            self._last = time.monotonic()
-            click.echo(f"{self._label}: {done} of {total}", err=True)
+        now = time.monotonic()
+        if done < total and now - self._last <= 1.0:
+            return
+        self._last = now
+        left_s = (now - self._start) * (total - done) / done if done else 0.0
+        left = f", {_clock(left_s)} left" if 0 < done < total else ""
+        click.echo(f"{self._label}: {done} of {total}{left}", err=True)
+
+
+def _clock(seconds: float) -> str:
+    """Return hours, minutes and seconds as a person writes them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def finish(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from mirkit.cli import _options
 @click.group("models")
 def command() -> None:
     """Bundled and public models: what there is, what each is, and whether it is undamaged."""
+
+
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Return the names that a shell may complete."""
+    from mirkit import checkpoint
+
+    return [name for name in (*_folders(), *checkpoint.public()) if name.startswith(incomplete)]
 
 
 def _folders() -> dict[str, Path]:
@@ -31,50 +39,66 @@ def _entry(name: str, folder: Path) -> dict[str, Any]:
         "model": name,
         "task": loaded.task,
         "network": loaded.config.get("network"),
+        "licence": _licence(loaded.card),
         "bytes": sum(path.stat().st_size for path in folder.iterdir()),
         "sha256": checkpoint.sha256(folder),
         "scores": dict(loaded.scores),
     }
 
 
-def _public() -> dict[str, Any]:
-    """Return the weights that others publish and mirkit can use: name to where they are and on what terms."""
-    from importlib import resources
-
-    listed = (resources.files("mirkit") / "models" / "public.json").read_text(encoding="utf-8")
-    return dict(json.loads(listed))
+def _licence(card: str) -> str:
+    """Return the licence that a card names, or where to look for it."""
+    section = card.partition("## Licence")[2].partition("\n## ")[0]
+    named = re.search(r"\b(MIT|BSD|Apache-2\.0|CC0|CC BY(?:-[A-Z]+)*(?: \d\.\d)?)\b", section)
+    return named[1] if named else "see the card"
 
 
 @command.command("list")
 @_options.as_json
 def list_models(as_json: bool) -> None:
     """List the bundled models, which all work offline, and public weights to fetch yourself."""
+    from mirkit import checkpoint
+
     entries = [_entry(name, folder) for name, folder in _folders().items()]
-    public = _public()
+    public = checkpoint.public()
     if as_json:
         elsewhere = [{"model": name, "bundled": False, **entry} for name, entry in public.items()]
         click.echo(json.dumps([{**entry, "bundled": True} for entry in entries] + elsewhere, indent=1))
         return
+    click.echo("Bundled; 'mirkit models show NAME' prints the card, --model takes its name:")
     for entry in entries:
         click.echo(
-            f"{entry['model']}  {entry['network']}  {entry['bytes'] / 1e6:.1f} MB  "
-            f"sha256 {entry['sha256'][:12]}"
+            f"  {entry['model']:20}{entry['network'] or '':8}{entry['bytes'] / 1e6:6.1f} MB  "
+            f"{entry['licence']:5}sha256 {entry['sha256'][:12]}"
         )
     click.echo("Published elsewhere; mirkit fetches nothing, 'mirkit models show NAME' tells how:")
     for name, entry in public.items():
-        click.echo(f"{name}  {entry['network']}  {entry['megabytes']} MB  {entry['licence']}")
+        click.echo(f"  {name:20}{entry['network']:8}{entry['megabytes']:6} MB  {entry['licence']}")
 
 
 @command.command("show")
-@click.argument("model")
+@click.argument("model", shell_complete=_names)
 def show(model: str) -> None:
     """Print the card of a model: a bundled one or a public one by name, or a folder."""
-    from mirkit.checkpoint import Checkpoint
+    from mirkit import checkpoint
 
-    if model in _public() and not Path(model).is_dir():
-        click.echo(_how_to_get(model, _public()[model]))
+    public = checkpoint.public()
+    if model in public and not Path(model).is_dir():
+        click.echo(_how_to_get(model, public[model]))
         return
-    click.echo(Checkpoint.load(_folders().get(model, Path(model))).card)
+    click.echo(checkpoint.Checkpoint.load(_folder(model)).card)
+
+
+def _folder(model: str) -> Path:
+    """Return the folder of a bundled model or one that is given; `CheckpointError` if it is neither."""
+    from mirkit import checkpoint
+    from mirkit.errors import CheckpointError
+
+    folder = _folders().get(model, Path(model))
+    if not folder.is_dir():
+        named = ", ".join((*_folders(), *checkpoint.public()))
+        raise CheckpointError(f"no model {model!r}: neither a folder nor one of {named}")
+    return folder
 
 
 def _how_to_get(name: str, entry: dict[str, Any]) -> str:
@@ -99,7 +123,7 @@ def _how_to_get(name: str, entry: dict[str, Any]) -> str:
 
 
 @command.command("verify")
-@click.argument("models", nargs=-1)
+@click.argument("models", nargs=-1, shell_complete=_names)
 @_options.as_json
 def verify(models: tuple[str, ...], as_json: bool) -> None:
     """Load models and compare their weights with the hashes on record; all bundled ones by default.
@@ -119,7 +143,7 @@ def _verified(name: str) -> dict[str, Any]:
 
     from mirkit.errors import CheckpointError
 
-    folder = _folders().get(name, Path(name))
+    folder = _folder(name)
     if (folder / "separator.json").is_file():
         from mirkit import separation
         from mirkit.separation import unmix

@@ -102,6 +102,8 @@ def section_of(folder: Path, part: Part) -> Section:
     from mirkit.errors import MirkitError
 
     kind = kind_of(folder)
+    if not folder.exists():
+        raise MirkitError(f"{folder}: no such folder")
     if kind is None:
         wanted = ", ".join(SECTIONS)
         raise MirkitError(f"{folder}: not a result of mirkit; wanted a folder with one of {wanted}")

@@ -106,6 +106,7 @@ def predict(
     from mirkit.parallel import map_all
 
     _batch.check_folder(output)
+    _check_format(suffix, subtype)
     loaded = _separation_corpus.loaded(model)  # fails early if there is no such model
     loaded.parts_for(targets)
     changes = {
@@ -135,6 +136,17 @@ def predict(
     report = _options.reporter(progress, "files") if len(paths) > 1 else None
     outcomes = map_all(work, paths, n_jobs=n_jobs, backend=backend, progress=report)
     _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
+
+
+def _check_format(suffix: str, subtype: str | None) -> None:
+    """Raise a usage error for a format that cannot be written, before any work is done."""
+    from mirkit.audio.encoding import encoding_of
+    from mirkit.errors import MirkitError
+
+    try:
+        encoding_of(Path(f"stem{suffix}"), subtype)
+    except MirkitError as error:
+        raise click.UsageError(f"--suffix, --subtype: {str(error).partition(': ')[2]}") from error
 
 
 def _predict_file(
