@@ -105,8 +105,9 @@ def _try(function: Callable[[Item], Result], item: Item) -> Outcome[Item, Result
     except MirkitError as error:
         return Outcome(item, None, str(error))
     except OSError as error:
-        known = error.filename is not None and error.strerror is not None
-        return Outcome(item, None, f"{error.filename}: {error.strerror.lower()}" if known else str(error))
+        if error.filename is None or error.strerror is None:
+            return Outcome(item, None, str(error))
+        return Outcome(item, None, f"{error.filename}: {error.strerror.lower()}")
 
 
 def _register(backend: Backend) -> None:

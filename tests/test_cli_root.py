@@ -28,7 +28,7 @@ def run(*arguments, code=0):
     ("typed", "told"),
     [
         ("activty", "Did you mean 'activity'?"),
-        ("seperation", "Did you mean 'separation'?"),
+        ("sampeling", "Did you mean 'sampling'?"),
         ("predict", "Did you mean 'mirkit activity predict' or 'mirkit separation predict' or"),
         ("search", "Did you mean 'mirkit sampling search'?"),
         ("xyzzy", "There are activity, separation, sampling,"),
