@@ -5,6 +5,7 @@ python docs/pictures.py FOLDER
 
 from __future__ import annotations
 
+import base64
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,18 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hid
 WIDTH, HEIGHT = 1180, 1600
 SHOWN = {"separation": 0, "activity": 0, "sampling": 0, "assessment": 1}
 """Task to which of its sections is shown."""
+
+
+TRIM = """
+const [section] = arguments, deck = section.querySelector('.deck');
+let tables = 0;
+for (let next = deck.nextElementSibling; next; next = next.nextElementSibling)
+  if (next.matches('.deck') || (next.matches('.table') && ++tables > 1)) next.style.display = 'none';
+for (const row of section.querySelectorAll('tbody tr:nth-child(n+8)')) row.style.display = 'none';
+const box = section.getBoundingClientRect();
+return {x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height};
+"""
+"""What is worth a picture: the heading, the first player, the first rows of the first table; where it is."""
 
 
 def main(folder: str) -> None:
@@ -54,15 +67,12 @@ def take(browser: object, page: Path, out: Path) -> None:
         tasks = [one.find_element("css selector", ".task").get_attribute("textContent") for one in sections]
         for task, which in SHOWN.items():
             section = [one for one, name in zip(sections, tasks, strict=True) if name == task][which]
-            # What fits on a screen: the heading and the first player.
-            browser.execute_script(
-                "const [section] = arguments; const deck = section.querySelector('.deck');"
-                "for (let next = deck.nextElementSibling; next; next = next.nextElementSibling)"
-                " if (next.matches('.deck') || next.textContent.length > 1200) next.style.display = 'none';",
-                section,
-            )
+            box = browser.execute_script(TRIM, section)
+            browser.execute_async_script("setTimeout(arguments[0], 300)")  # canvases are drawn anew
+            whole = {"clip": {**box, "scale": 1}, "captureBeyondViewport": True, "format": "png"}
             name = f"demo_{task}{'_dark' * (scheme == 'dark')}.png"
-            (out / name).write_bytes(section.screenshot_as_png)
+            picture = browser.execute_cdp_cmd("Page.captureScreenshot", whole)
+            (out / name).write_bytes(base64.b64decode(picture["data"]))
     complaints = [one for one in browser.get_log("browser") if one["level"] != "INFO"]
     if complaints:
         raise SystemExit(f"{page}: the browser complains: {complaints}")

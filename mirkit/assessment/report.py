@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +20,8 @@ TEXT = (
     "The line is the pitch that was heard, over the notes of the score: red ones have a remark, dashed ones "
     "are missing. Each remark below can be played."
 )
+
+NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 AROUND_S = 0.3
 """Heard before and after a note, so that a listener finds the way in."""
@@ -56,7 +59,9 @@ def describe(
     """
     tracks = [] if audio is None else [Track("performance", audio)]
     ratings = [
-        Row((name, "none" if one.points is None else f"{one.points:.1f} of {one.most:g}", one.reason))
+        Row(
+            (name, "none" if one.points is None else f"{one.points:.1f} of {one.most:g}", _worded(one.reason))
+        )
         for name, one in result.ratings.items()
     ]
     tables = [Table("Ratings", ("category", "points", "reason"), ratings)] if ratings else []
@@ -126,17 +131,31 @@ def _remarks(result: Assessment, *, playable: bool) -> Table:
     ):
         if remark:
             figures = _figure(note["cents"]), _figure(note["deviation_ms"])
-            found.append((onset_s, duration_s, (str(note["bar"]), f"{note['beat']:g}", remark, *figures)))
+            place = str(note["bar"]), f"{note['beat']:g}", _name(note["score_midi"])
+            found.append((onset_s, duration_s, (*place, remark, *figures)))
     for note in result.added:
         before = result.notes[max(0, note["after_note"])] if len(result.notes) else None
         bar, beat = ("-", "-") if before is None else (str(before["bar"]), f"after {before['beat']:g}")
-        found.append((float(note["onset_s"]), float(note["duration_s"]), (bar, beat, "added", "-", "-")))
+        cells = bar, beat, _name(note["pitch_midi"]), "added", "-", "-"
+        found.append((float(note["onset_s"]), float(note["duration_s"]), cells))
     rows = []
     for onset_s, duration_s, cells in sorted(found, key=lambda one: one[0]):
         clip = Clip(0, max(0.0, onset_s - AROUND_S), onset_s + duration_s + AROUND_S)
         rows.append(Row(cells, (Action("play", (clip,)),) if playable else ()))
     name = f"{len(rows)} remark{'s' * (len(rows) != 1)} on {len(result.notes)} notes"
-    return Table(name, ("bar", "quarter", "remark", "cents", "ms late"), rows)
+    return Table(name, ("bar", "quarter", "note", "remark", "cents", "ms late"), rows)
+
+
+def _name(pitch_midi: float) -> str:
+    """Return the name of a pitch, as on the contour's axis."""
+    octave, pitch_class = divmod(round(float(pitch_midi)), 12)
+    return f"{NAMES[pitch_class]}{octave - 1}"
+
+
+def _worded(reason: str) -> str:
+    """Return a reason with its measurements' names as words; their units follow them anyway."""
+    named = re.sub(r"\b([a-z]+(?:_[a-z]+)*)_(?:ms|cents|db)\b", r"\1", reason)
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: found[0].replace("_", " "), named)
 
 
 def _figure(value: float) -> str:

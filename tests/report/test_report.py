@@ -73,8 +73,9 @@ def test_an_assessment_becomes_a_contour_over_the_score_with_remarks_to_play(tmp
     assert len(section["decks"][0]["tracks"]) == 1
     ratings, remarks = section["tables"]
     assert ratings["name"] == "Ratings"
-    [row] = [one for one in remarks["rows"] if "wrong pitch" in one["cells"][2]]
-    assert row["cells"][1] == "6"
+    [row] = [one for one in remarks["rows"] if "wrong pitch" in one["cells"][3]]
+    assert row["cells"][1:3] == ["6", "B♭4"]
+    assert not any("_" in one["cells"][2] for one in ratings["rows"]), "reasons in words"
     assert row["actions"][0]["clips"][0][2] > row["actions"][0]["clips"][0][1]
 
 

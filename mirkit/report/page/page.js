@@ -33,7 +33,7 @@ function tableElement(table, decks) {
     element("thead", {}, element("tr", {}, ...table.columns.map((name) => element("th", { scope: "col" }, name)),
       active ? element("th", { scope: "col" }, "listen") : null)),
     element("tbody", {}, ...table.rows.map((row) => element("tr", {},
-      ...row.cells.map((cell) => element("td", {}, cell)),
+      ...row.cells.map((cell) => element("td", {}, cell.replace(/(^|\()-(?=\d)/g, "$1\u2212"))),
       active ? element("td", { class: "actions" }, ...row.actions.map((action) => actionButton(action, row, decks))) : null))));
   const framed = element("div", { class: "table" }, grid);
   return table.folded ? element("details", {}, element("summary", {}, table.name), framed) : framed;
