@@ -62,6 +62,7 @@ wheel: .venv/ready
 	.venv-wheel/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	.venv-wheel/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
 	cd .venv-wheel && bin/mirkit --help && bin/python ../tests/import_every_module.py
+	cd .venv-wheel && bin/mirkit doctor && bin/mirkit models verify && bin/mirkit demo
 
 clean:
 	rm -rf .venv .venv-wheel build dist docs/_build docs/_generated docs/gallery *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

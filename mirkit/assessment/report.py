@@ -136,8 +136,8 @@ def _remarks(result: Assessment, *, playable: bool) -> Table:
     for note in result.added:
         before = result.notes[max(0, note["after_note"])] if len(result.notes) else None
         bar, beat = ("-", "-") if before is None else (str(before["bar"]), f"after {before['beat']:g}")
-        cells = bar, beat, _name(note["pitch_midi"]), "added", "-", "-"
-        found.append((float(note["onset_s"]), float(note["duration_s"]), cells))
+        place = bar, beat, _name(note["pitch_midi"])
+        found.append((float(note["onset_s"]), float(note["duration_s"]), (*place, "added", "-", "-")))
     rows = []
     for onset_s, duration_s, cells in sorted(found, key=lambda one: one[0]):
         clip = Clip(0, max(0.0, onset_s - AROUND_S), onset_s + duration_s + AROUND_S)

@@ -155,7 +155,7 @@ function drawPitch(canvas, view, colours, panel) {
   for (const [onset, duration, midi, fault] of panel.notes) {
     const x = xOf(onset, view, width), w = Math.max(3, xOf(onset + duration, view, width) - x - 1);
     g.fillStyle = fault ? colours.bad : colours.track(2);
-    g.globalAlpha = fault === "missed" ? 0.08 : fault ? 0.45 : 0.3;
+    g.globalAlpha = fault === "missed" ? 0.08 : fault ? 0.45 : 0.5;
     g.beginPath();
     g.roundRect(x, yOf(midi + 0.45), w, Math.max(5, 0.9 * unit), 3);
     g.fill();
@@ -183,7 +183,7 @@ function drawPitch(canvas, view, colours, panel) {
   g.stroke();
   const every = unit > 13 ? 1 : unit > 6 ? 3 : 12;
   for (let midi = Math.ceil(low); midi < high; midi++) {
-    if (midi % every) continue;
+    if (midi % every || yOf(midi) < 6 || yOf(midi) > height - 6) continue;  // no name that is cut off
     g.fillStyle = colours.soft;
     g.fillText(noteName(midi), 4, yOf(midi));
   }
