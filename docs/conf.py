@@ -40,7 +40,7 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
-myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_inline", "dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 math_numfig = False
 html_math_renderer = "mathml"
@@ -65,6 +65,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
     "capture_repr": ("_repr_html_", "__repr__"),
+    "ignore_repr_types": r"matplotlib|<class 'list'>",  # what ax.set and ax.plot return is no result
     "min_reported_time": 0,
     "show_memory": False,
 }
