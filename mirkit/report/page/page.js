@@ -33,10 +33,15 @@ function tableElement(table, decks) {
     element("thead", {}, element("tr", {}, ...table.columns.map((name) => element("th", { scope: "col" }, name)),
       active ? element("th", { scope: "col" }, "listen") : null)),
     element("tbody", {}, ...table.rows.map((row) => element("tr", {},
-      ...row.cells.map((cell) => element("td", {}, cell.replace(/(^|\()-(?=\d)/g, "$1\u2212"))),
+      ...row.cells.map((cell) => element("td", {}, typeset(cell))),
       active ? element("td", { class: "actions" }, ...row.actions.map((action) => actionButton(action, row, decks))) : null))));
   const framed = element("div", { class: "table" }, grid);
   return table.folded ? element("details", {}, element("summary", {}, table.name), framed) : framed;
+}
+
+// A minus sign for a hyphen, and no line break between a number and its unit.
+function typeset(text) {
+  return text.replace(/(^|\()-(?=\d)/g, "$1\u2212").replace(/(\d) (?=(dB|s|st|%)(\b|\)|$))/g, "$1\u00a0");
 }
 
 function actionButton(action, row, decks) {
