@@ -26,7 +26,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FeatureConfig:
-    """Log-mel patches of one second, as in the ISMIR 2018 system's family."""
+    """Log-mel patches, as in the ISMIR 2018 system's family, and how many labels each has.
+
+    ``window_s`` is what the network hears at once; it tells what sounds in every ``label_s`` of it.
+    """
 
     sample_rate: int = 22050
     n_fft: int = 2048
@@ -35,6 +38,18 @@ class FeatureConfig:
     fmin_hz: float = 30.0
     fmax_hz: float = 11000.0
     window_s: float = 1.0
+    label_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.n_steps < 1 or abs(self.n_steps * self.label_s - self.window_s) > 1e-6:
+            raise ParameterError(
+                f"window_s must be a multiple of label_s, got {self.window_s} and {self.label_s} s"
+            )
+
+    @property
+    def n_steps(self) -> int:
+        """Labels of one patch for each class."""
+        return round(self.window_s / self.label_s)
 
     @property
     def window_length(self) -> int:
@@ -45,6 +60,11 @@ class FeatureConfig:
     def n_frames(self) -> int:
         """Frames of one patch: those centred on the samples of the window."""
         return 1 + self.window_length // self.hop_length
+
+    @property
+    def label_length(self) -> int:
+        """Samples of one label."""
+        return round(self.label_s * self.sample_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +77,7 @@ class FCConfig:
 
 @dataclass(frozen=True, slots=True)
 class CNNConfig:
-    """Convolutions with pooling, then mean and maximum over time."""
+    """Convolutions with pooling, then mean and maximum over the time of each label."""
 
     channels: tuple[int, ...] = (24, 48, 96, 192)
     dropout: float = 0.3
@@ -104,7 +124,10 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True)
 class InferenceConfig:
-    """Windows and decisions: one value every ``hop_s``, from windows every ``stride_s``."""
+    """Windows and decisions: one value every ``hop_s``, from windows every ``stride_s``.
+
+    For values finer than ``features.label_s`` windows come more often in the same ratio.
+    """
 
     hop_s: float = 1.0
     stride_s: float = 0.5

@@ -1,10 +1,11 @@
-"""Training excerpts: one window of remixed stems and its labels, a function of (seed, epoch, index)."""
+"""Training excerpts: a window of remixed stems and its labels, a function of (seed, epoch, index)."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -185,13 +186,13 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray]]):
         return tuple(self._present)
 
     def __getitem__(self, key: Key) -> tuple[np.ndarray, np.ndarray]:
-        """Return the patch ``(n_mels, n_frames)`` and the labels ``(n_labels,)`` of (epoch, index)."""
+        """Return patch ``(n_mels, n_frames)`` and labels ``(n_labels, n_steps)`` of (epoch, index)."""
         epoch, index = key
         rng = np.random.default_rng((self._seed, epoch, index))
         settings = self._config.features
         if self._augment and rng.random() < SILENT_SHARE:
             mix = (rng.standard_normal(settings.window_length) * 10 ** rng.uniform(-5, -1)).astype(np.float32)
-            labels = np.zeros(self._n_labels, dtype=np.float32)
+            labels = np.zeros((self._n_labels, settings.n_steps), dtype=np.float32)
         else:
             solo = rng.random() < (
                 1.0 if epoch < self._config.training.solo_epochs else self._config.training.solo_share
@@ -220,7 +221,8 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray]]):
             for scene, stem, start in parts
         ]
         mix = np.asarray(np.sum(sounds, axis=0, dtype=np.float32))
-        labels = self._label(parts, sounds, mix)
+        edges = np.linspace(0, length, settings.n_steps + 1).round().astype(int)
+        labels = np.stack([self._label(parts, sounds, mix, *pair) for pair in pairwise(edges)], axis=1)
         if length != settings.window_length:  # a change of speed, and so of pitch, of the whole excerpt
             mix = np.interp(np.arange(settings.window_length) * speed, np.arange(length), mix).astype(
                 np.float32
@@ -241,28 +243,34 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray]]):
         return scene, stem, int(np.clip(start, 0, max(0, scene.samples.shape[1] - length)))
 
     def _label(
-        self, parts: Sequence[tuple[Scene, int, int]], sounds: Sequence[np.ndarray], mix: np.ndarray
+        self,
+        parts: Sequence[tuple[Scene, int, int]],
+        sounds: Sequence[np.ndarray],
+        mix: np.ndarray,
+        begin: int,
+        end: int,
     ) -> np.ndarray:
-        """Return 1, 0 or NaN for each class.
+        """Return 1, 0 or NaN for each class, for the samples from ``begin`` to ``end``.
 
         A class is unknown where its stem sounds for less than ``min_active_s``, lies more than
         ``audible_db`` below the excerpt, or may be of several classes; further down it is absent.
         """
-        training = self._config.training
+        training, sample_rate = self._config.training, self._config.features.sample_rate
         labels = np.zeros(self._n_labels, dtype=np.float32)
-        mix_db = _level_db(mix)
+        mix_db = _level_db(mix[begin:end])
         sure: set[int] = set()
         perhaps: set[int] = set()
         for (scene, stem, start), sound in zip(parts, sounds, strict=True):
-            first = int(start / self._config.features.sample_rate / scene.hop_s)
-            n_frames = round(len(sound) / self._config.features.sample_rate / scene.hop_s)
+            first = int((start + begin) / sample_rate / scene.hop_s)
+            n_frames = round((end - begin) / sample_rate / scene.hop_s)
             active_s = scene.active[stem, first : first + n_frames].sum() * scene.hop_s
-            below_db = _level_db(sound) - mix_db
-            known = scene.known[stem]
-            if active_s == 0 or below_db < training.inaudible_db:
+            if active_s == 0:
                 continue
-            clear = active_s >= training.min_active_s and below_db >= training.audible_db
-            if known is not None and clear:
+            below_db = _level_db(sound[begin:end]) - mix_db
+            if below_db < training.inaudible_db:
+                continue
+            known = scene.known[stem]
+            if known is not None and active_s >= training.min_active_s and below_db >= training.audible_db:
                 sure.add(known)
             else:
                 perhaps.update(scene.possible[stem])

@@ -9,7 +9,7 @@ from mirkit.activity.config import FeatureConfig
 from mirkit.dsp import log_mel
 from mirkit.errors import ParameterError
 
-__all__ = ["decibels", "patches", "standardize", "window_starts"]
+__all__ = ["decibels", "patches", "standardize"]
 
 FLOOR_DB = -100.0
 
@@ -22,8 +22,8 @@ def patches(windows: Signal, config: FeatureConfig) -> np.ndarray:
 
     Parameters
     ----------
-    windows : ndarray of shape (..., window_length)
-        Mono sound at ``config.sample_rate``.
+    windows : ndarray of shape (..., n_samples)
+        Mono sound at ``config.sample_rate``, a whole number of ``config.label_length`` long.
     config : FeatureConfig
         Transform settings.
 
@@ -43,9 +43,10 @@ def patches(windows: Signal, config: FeatureConfig) -> np.ndarray:
     >>> patches(np.zeros((2, config.window_length), np.float32), config).shape
     (2, 96, 44)
     """
-    if windows.shape[-1] != config.window_length:
+    n_samples = windows.shape[-1]
+    if not n_samples or n_samples % config.label_length:
         raise ParameterError(
-            f"windows must have {config.window_length} samples ({config.window_s} s), got {windows.shape[-1]}"
+            f"windows must have a multiple of {config.label_length} samples ({config.label_s} s), got {n_samples}"
         )
     return standardize(decibels(windows, config))
 
@@ -69,18 +70,3 @@ def standardize(mel_db: np.ndarray) -> np.ndarray:
     centred = mel_db - mel_db.mean(axis=(-2, -1), keepdims=True)
     deviation = centred.std(axis=(-2, -1), keepdims=True)
     return np.asarray(centred / np.maximum(deviation, 1e-2), dtype=np.float32)
-
-
-def window_starts(n_samples: int, window_length: int, stride: int) -> np.ndarray:
-    """Return the first samples of windows that cover a signal and never run past its end.
-
-    The last window is moved back to end with the signal; a signal shorter than one window gets one
-    window from 0, which the caller pads.
-
-    Examples
-    --------
-    >>> window_starts(25, 10, 5).tolist(), window_starts(23, 10, 5).tolist(), window_starts(4, 10, 5).tolist()
-    ([0, 5, 10, 15], [0, 5, 10, 13], [0])
-    """
-    last = max(0, n_samples - window_length)
-    return np.unique(np.append(np.arange(0, last + 1, stride), last))

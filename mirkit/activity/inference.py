@@ -22,8 +22,8 @@ from mirkit.parallel import Progress
 
 __all__ = ["decide", "load", "predict", "stream"]
 
-BATCH_SIZE = 32
-"""Windows at a time; bounds memory whatever the length of the sound, and keeps to the processor's caches."""
+BATCH_S = 32.0
+"""Seconds of windows at a time; bounds memory whatever the length of the sound, and keeps to the processor's caches."""
 
 
 def load(name_or_folder: str | os.PathLike[str] = "default") -> Model:
@@ -126,9 +126,10 @@ def stream(
     hop_s = model.config.inference.hop_s if hop_s is None else hop_s
     if not hop_s > 0:
         raise ParameterError(f"hop_s must be above 0, got {hop_s}")
-    stride = max(1, round(min(model.config.inference.stride_s, hop_s) * settings.sample_rate))
+    stride_s = model.config.inference.stride_s * min(1.0, hop_s / settings.label_s)
+    stride = max(1, round(stride_s * settings.sample_rate))
     network, where = _on_device(model, device)
-    starts: list[int] = []
+    starts: list[np.ndarray] = []
     outputs: list[np.ndarray] = []
     n_samples = 0
     # The products of the features are small: NumPy's BLAS threads would wait for one another and keep
@@ -136,17 +137,22 @@ def stream(
     with threadpool_limits(limits=1, user_api="blas"):
         for positions, windows, n_samples in _windows(blocks, settings, stride):
             if positions:
-                outputs.append(_probabilities(network, features.patches(windows, settings), where))
-                starts += positions
+                found = _probabilities(network, features.patches(windows, settings), where)
+                outputs.append(found.reshape(len(model.labels), -1))
+                steps = np.arange(found.shape[2]) * settings.label_length
+                starts.append(np.add.outer(positions, steps).ravel())
             if progress is not None:
                 total_s = max(duration_s or 0.0, n_samples / settings.sample_rate)
                 progress(round(n_samples / settings.sample_rate), round(total_s))
     if n_samples == 0:
         raise ParameterError("the sound has no samples; give at least a fraction of a second")
-    probabilities = np.concatenate(outputs, axis=1)  # (n_labels, n_windows)
-    windows_s = np.array(starts) / settings.sample_rate
+    probabilities = np.concatenate(outputs, axis=1)  # (n_labels, n_windows * n_steps)
+    starts_s = np.concatenate(starts) / settings.sample_rate
+    order = np.argsort(starts_s, kind="stable")
     duration_s = n_samples / settings.sample_rate
-    return _overlap_average(model.labels, probabilities, windows_s, settings.window_s, hop_s, duration_s)
+    return _overlap_average(
+        model.labels, probabilities[:, order], starts_s[order], settings.label_s, hop_s, duration_s
+    )
 
 
 def decide(
@@ -212,6 +218,7 @@ def _windows(
 ) -> Iterator[tuple[list[int], Signal, int]]:
     """Yield the first samples of some windows, the windows, and how many samples have come so far."""
     length = settings.window_length
+    n_most = max(1, int(BATCH_S / settings.window_s))
     kept = np.zeros(0, dtype=np.float32)  # sound that a later window needs, from sample `first` on
     first = position = n_samples = 0
     for block in blocks:
@@ -222,45 +229,47 @@ def _windows(
         kept = np.concatenate([kept, block.mono().samples[0]])
         n_samples += block.samples.shape[1]
         while position + length <= n_samples:
-            positions = list(range(position, n_samples - length + 1, stride))[:BATCH_SIZE]
+            positions = list(range(position, n_samples - length + 1, stride))[:n_most]
             yield positions, np.stack([kept[p - first : p - first + length] for p in positions]), n_samples
             position = positions[-1] + stride
         # One window back suffices, also for the last one, which ends with the sound.
         keep_from = max(first, min(position, n_samples - length))
         kept, first = kept[keep_from - first :], keep_from
-    last = features.window_starts(n_samples, length, stride)[-1] if n_samples else 0
-    if n_samples and (position == 0 or last > position - stride):
-        window = kept[last - first :]
-        yield [int(last)], np.pad(window, (0, length - len(window)))[np.newaxis], n_samples
+    # A sound shorter than a window is heard in as many whole steps as it has, from both its ends.
+    length = min(length, max(1, n_samples // settings.label_length) * settings.label_length)
+    last = max(0, n_samples - length)
+    for start in sorted({0, last}) if position == 0 else [last] * (last > position - stride):
+        window = kept[start - first : start - first + length]
+        yield [start], np.pad(window, (0, length - len(window)))[np.newaxis], n_samples
 
 
 def _probabilities(network: torch.nn.Module, patches: np.ndarray, device: torch.device) -> np.ndarray:
-    """Return ``(n_labels, n_windows)``."""
+    """Return ``(n_labels, n_windows, n_steps)``."""
     with torch.inference_mode():
         logits = network(torch.from_numpy(patches).to(device))
         # A copy: torch's own memory, kept, would lie between its large pieces and make the heap grow
         # with the length of the sound.
-        return np.asarray(logits.sigmoid().T.cpu().numpy().copy())
+        return np.asarray(logits.sigmoid().transpose(0, 1).cpu().numpy().copy())
 
 
 def _overlap_average(
     labels: tuple[str, ...],
     probabilities: np.ndarray,
-    windows_s: np.ndarray,
-    window_s: float,
+    starts_s: np.ndarray,
+    label_s: float,
     hop_s: float,
     duration_s: float,
 ) -> ActivityAnnotation:
-    """Return the mean over the windows that overlap each frame, weighted by how much they do."""
+    """Return the mean over the steps of all windows that overlap each frame, weighted by how much they do."""
     n_frames = max(1, int(np.ceil(duration_s / hop_s - 1e-6)))
     grid = FrameGrid(0.0, hop_s, n_frames)
     values = np.empty((len(labels), n_frames), dtype=np.float32)
-    ends_s = windows_s + window_s
+    ends_s = starts_s + label_s
     for k, start_s in enumerate(grid.times_s()):
         first = int(np.searchsorted(ends_s, start_s, side="right"))
-        last = int(np.searchsorted(windows_s, start_s + hop_s, side="left"))
-        part = slice(min(first, len(windows_s) - 1), max(last, first + 1))
-        overlap_s = np.minimum(ends_s[part], start_s + hop_s) - np.maximum(windows_s[part], start_s)
+        last = int(np.searchsorted(starts_s, start_s + hop_s, side="left"))
+        part = slice(min(first, len(starts_s) - 1), max(last, first + 1))
+        overlap_s = np.minimum(ends_s[part], start_s + hop_s) - np.maximum(starts_s[part], start_s)
         values[:, k] = np.average(probabilities[:, part], axis=1, weights=np.maximum(overlap_s, 1e-9))
     return ActivityAnnotation(grid, labels, np.clip(values, 0.0, 1.0))
 

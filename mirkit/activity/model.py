@@ -1,4 +1,4 @@
-"""The networks: log-mel patches in, one logit for each class out. They know neither data nor disk."""
+"""The networks: log-mel patches in, a logit for each class and step of time out. They know neither data nor disk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from mirkit.activity.config import CNNConfig, Config, CRNNConfig, FCConfig, FeatureConfig
@@ -29,20 +30,22 @@ class FC(nn.Module):
     config : FCConfig
         Units of the hidden layers.
     features : FeatureConfig
-        Size of the patches, all of whose values are inputs.
+        Size of a label's patch, all of whose values are inputs; longer patches are heard label by label.
     n_labels : int
-        Outputs.
+        Classes.
 
     Examples
     --------
     >>> FC(FCConfig(), FeatureConfig(), 18)(torch.zeros(2, 96, 44)).shape
-    torch.Size([2, 18])
+    torch.Size([2, 18, 1])
     """
 
     def __init__(self, config: FCConfig, features: FeatureConfig, n_labels: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        n_in = features.n_mels * features.n_frames
+        self._frames_per_step = _frames_per_step(features)
+        self._n_frames = 1 + int(self._frames_per_step)
+        n_in = features.n_mels * self._n_frames
         for n_out in config.hidden:
             layers += [
                 nn.Linear(n_in, n_out, bias=False),
@@ -55,8 +58,11 @@ class FC(nn.Module):
         self.head = nn.Linear(n_in, n_labels)
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """Return logits ``(batch, n_labels)`` of patches ``(batch, n_mels, n_frames)``."""
-        return torch.as_tensor(self.head(self.layers(patches.flatten(start_dim=1))))
+        """Return logits ``(batch, n_labels, n_steps)`` of patches ``(batch, n_mels, n_frames)``."""
+        firsts = [int(k * self._frames_per_step) for k in range(_n_steps(patches, self._frames_per_step))]
+        steps = torch.stack([patches[..., first : first + self._n_frames] for first in firsts], dim=1)
+        logits = self.head(self.layers(steps.flatten(end_dim=1).flatten(start_dim=1)))
+        return torch.as_tensor(logits.unflatten(0, steps.shape[:2]).transpose(1, 2))
 
 
 class CNN(nn.Module):
@@ -66,28 +72,32 @@ class CNN(nn.Module):
     ----------
     config : CNNConfig
         Channels of the blocks; each halves frequency and time.
+    features : FeatureConfig
+        How many frames a label has.
     n_labels : int
-        Outputs.
+        Classes.
 
     Examples
     --------
-    >>> CNN(CNNConfig(), 18)(torch.zeros(2, 96, 44)).shape
-    torch.Size([2, 18])
+    >>> CNN(CNNConfig(), FeatureConfig(), 18)(torch.zeros(2, 96, 44)).shape
+    torch.Size([2, 18, 1])
     """
 
-    def __init__(self, config: CNNConfig, n_labels: int) -> None:
+    def __init__(self, config: CNNConfig, features: FeatureConfig, n_labels: int) -> None:
         super().__init__()
+        self._frames_per_step = _frames_per_step(features)
         self.blocks = _blocks(config.channels, n_time_pools=len(config.channels))
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(4 * config.channels[-1], n_labels)
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """Return logits ``(batch, n_labels)`` of patches ``(batch, n_mels, n_frames)``."""
+        """Return logits ``(batch, n_labels, n_steps)`` of patches ``(batch, n_mels, n_frames)``."""
         x = self.blocks(patches.unsqueeze(1))  # (batch, channels, mels / 2^n, frames / 2^n)
         # Timbre sits in where energy lies along frequency as well as in the local patterns: two
         # summaries of frequency (mean, max), each summarised over time in two ways.
-        x = _mean_and_max(_mean_and_max(x, dim=2), dim=2)  # (batch, 4 channels)
-        return torch.as_tensor(self.head(self.dropout(x)))
+        x = _mean_and_max(x)  # (batch, 2 channels, frames / 2^n)
+        x = _by_step(x, _n_steps(patches, self._frames_per_step))  # (batch, 4 channels, n_steps)
+        return torch.as_tensor(self.head(self.dropout(x).transpose(1, 2)).transpose(1, 2))
 
 
 class CRNN(nn.Module):
@@ -97,28 +107,32 @@ class CRNN(nn.Module):
     ----------
     config : CRNNConfig
         Channels of the blocks, how many of them halve time, and units of the GRU in each direction.
+    features : FeatureConfig
+        How many frames a label has; the GRU hears the whole patch for each.
     n_labels : int
-        Outputs.
+        Classes.
 
     Examples
     --------
-    >>> CRNN(CRNNConfig(), 18)(torch.zeros(2, 96, 44)).shape
-    torch.Size([2, 18])
+    >>> CRNN(CRNNConfig(), FeatureConfig(), 18)(torch.zeros(2, 96, 130)).shape
+    torch.Size([2, 18, 3])
     """
 
-    def __init__(self, config: CRNNConfig, n_labels: int) -> None:
+    def __init__(self, config: CRNNConfig, features: FeatureConfig, n_labels: int) -> None:
         super().__init__()
+        self._frames_per_step = _frames_per_step(features)
         self.blocks = _blocks(config.channels, n_time_pools=config.n_time_pools)
         self.recurrent = nn.GRU(2 * config.channels[-1], config.hidden, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(4 * config.hidden, n_labels)
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """Return logits ``(batch, n_labels)`` of patches ``(batch, n_mels, n_frames)``."""
+        """Return logits ``(batch, n_labels, n_steps)`` of patches ``(batch, n_mels, n_frames)``."""
         x = self.blocks(patches.unsqueeze(1))  # (batch, channels, mels / 2^n, time)
-        x = _mean_and_max(x, dim=2).transpose(1, 2)  # (batch, time, 2 channels)
-        x = _mean_and_max(self.recurrent(x)[0], dim=1)  # (batch, 4 hidden)
-        return torch.as_tensor(self.head(self.dropout(x)))
+        x = _mean_and_max(x).transpose(1, 2)  # (batch, time, 2 channels)
+        x = self.recurrent(x)[0].transpose(1, 2)  # (batch, 2 hidden, time)
+        x = _by_step(x, _n_steps(patches, self._frames_per_step))  # (batch, 4 hidden, n_steps)
+        return torch.as_tensor(self.head(self.dropout(x).transpose(1, 2)).transpose(1, 2))
 
 
 def _blocks(channels: Sequence[int], *, n_time_pools: int) -> nn.Sequential:
@@ -136,9 +150,24 @@ def _blocks(channels: Sequence[int], *, n_time_pools: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _mean_and_max(x: torch.Tensor, *, dim: int) -> torch.Tensor:
-    """Return mean and maximum over one axis, side by side on axis 1."""
-    return torch.cat([x.mean(dim=dim), x.amax(dim=dim)], dim=1)
+def _mean_and_max(x: torch.Tensor) -> torch.Tensor:
+    """Return mean and maximum over frequency, side by side as channels: ``(batch, 2 channels, time)``."""
+    return torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1)
+
+
+def _by_step(x: torch.Tensor, n_steps: int) -> torch.Tensor:
+    """Return mean and maximum over the time of each step: ``(batch, 2 channels, n_steps)``."""
+    pools = (functional.adaptive_avg_pool1d, functional.adaptive_max_pool1d)
+    return torch.cat([pool(x, n_steps) for pool in pools], dim=1)
+
+
+def _frames_per_step(features: FeatureConfig) -> float:
+    return features.label_length / features.hop_length
+
+
+def _n_steps(patches: torch.Tensor, frames_per_step: float) -> int:
+    """Return how many labels a patch has: networks take patches of any number of steps."""
+    return max(1, round((patches.shape[-1] - 1) / frames_per_step))
 
 
 def build(config: Config, n_labels: int) -> nn.Module:
@@ -149,12 +178,13 @@ def build(config: Config, n_labels: int) -> nn.Module:
     config : Config
         ``network`` and the settings of that name.
     n_labels : int
-        Outputs.
+        Classes.
 
     Returns
     -------
     Module
-        Patches ``(batch, n_mels, n_frames)`` to logits ``(batch, n_labels)``.
+        Patches ``(batch, n_mels, n_frames)`` to logits ``(batch, n_labels, n_steps)``, a step for each
+        ``features.label_s`` of the patch, be it shorter or longer than ``features.window_s``.
 
     Raises
     ------
@@ -171,10 +201,10 @@ def build(config: Config, n_labels: int) -> nn.Module:
     network: nn.Module
     if config.network == "cnn":
         _check_size(config, len(config.cnn.channels), len(config.cnn.channels))
-        network = CNN(config.cnn, n_labels)
+        network = CNN(config.cnn, config.features, n_labels)
     else:
         _check_size(config, len(config.crnn.channels), config.crnn.n_time_pools)
-        network = CRNN(config.crnn, n_labels)
+        network = CRNN(config.crnn, config.features, n_labels)
     # Channels last in memory, not in the axes: convolutions of a few channels take half the time on a CPU.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

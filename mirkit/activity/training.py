@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["masked_bce", "train"]
 
+SHORT_SHARE = 0.3
+"""Batches that are cut to fewer steps than a window has."""
+
 
 def masked_bce(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Return the mean binary cross-entropy over the labels that are known (not NaN).
@@ -118,7 +121,7 @@ def train(
     scenes, problems = prepare(train_items, config, cache, n_jobs=n_jobs)
     valid_scenes, valid_problems = prepare(valid_items, config, cache, n_jobs=n_jobs)
     valid_loader = _validation_loader(valid_scenes, config, labels, n_jobs)
-    module = _module(config, len(labels))
+    module = _module(config, len(labels), seed)
     best = fit(
         module,
         _train_loader(scenes, config, len(labels), seed, n_jobs),
@@ -188,7 +191,8 @@ def _validation_loader(
     making = DataLoader(excerpts, batch_size=64, sampler=keys, num_workers=n_jobs if n_jobs > 1 else 0)
     patches, truths = zip(*making, strict=True)
     truth = torch.cat(truths)
-    if not ((truth == 1).any(dim=0) & (truth == 0).any(dim=0)).any():
+    flat = _by_label(truth)
+    if not ((flat == 1).any(axis=1) & (flat == 0).any(axis=1)).any():
         present = ", ".join(labels[k] for k in excerpts.present)
         raise DatasetError(
             f"no class is in some and not in others of {len(keys)} validation excerpts (there: {present}), "
@@ -198,16 +202,35 @@ def _validation_loader(
 
 
 def _run(network: torch.nn.Module, loader: DataLoader[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return truth and probabilities, ``(n_labels, n_excerpts)``."""
+    """Return truth and probabilities, ``(n_labels, n_seconds)``."""
     truths, outputs = [], []
     with torch.inference_mode():
         for patches, labels in loader:
-            outputs.append(network(patches).sigmoid())
-            truths.append(labels)
-    return torch.cat(truths).T.numpy(), torch.cat(outputs).T.numpy()
+            outputs.append(_by_label(network(patches).sigmoid()))
+            truths.append(_by_label(labels))
+    return np.concatenate(truths, axis=1), np.concatenate(outputs, axis=1)
 
 
-def _module(config: Config, n_labels: int) -> LightningModule:
+def _by_label(values: torch.Tensor) -> np.ndarray:
+    """Return ``(n_labels, n_excerpts * n_steps)`` of ``(n_excerpts, n_labels, n_steps)``."""
+    return values.transpose(0, 1).flatten(start_dim=1).cpu().numpy()
+
+
+def _shortened(
+    patches: torch.Tensor, labels: torch.Tensor, config: Config, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return some batches cut to fewer steps, so that the network knows short sounds, too."""
+    n_all = labels.shape[-1]
+    if n_all == 1 or not config.training.augment or rng.random() >= SHORT_SHARE:
+        return patches, labels
+    n_steps = int(rng.integers(1, n_all))
+    n_frames = 1 + n_steps * config.features.label_length // config.features.hop_length
+    patches = patches[..., :n_frames] - patches[..., :n_frames].mean(dim=(-2, -1), keepdim=True)
+    deviation = patches.std(dim=(-2, -1), keepdim=True).clamp(min=1e-3)
+    return patches / deviation, labels[..., :n_steps]
+
+
+def _module(config: Config, n_labels: int, seed: int) -> LightningModule:
     """Return the network as Lightning wants it; defined here because importing Lightning takes seconds."""
     from lightning import LightningModule
 
@@ -217,8 +240,9 @@ def _module(config: Config, n_labels: int) -> LightningModule:
             self.network = build(config, n_labels)
             self._outputs: list[tuple[np.ndarray, np.ndarray]] = []
 
-        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
-            patches, labels = batch
+        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
+            rng = np.random.default_rng((seed, self.current_epoch, index))
+            patches, labels = _shortened(*batch, config, rng)
             loss = masked_bce(self.network(patches).float(), labels)
             self.log("train_loss", loss, on_epoch=True, on_step=False)
             return loss
@@ -227,11 +251,11 @@ def _module(config: Config, n_labels: int) -> LightningModule:
             patches, labels = batch
             logits = self.network(patches).float()
             self.log("valid_loss", masked_bce(logits, labels))
-            self._outputs.append((labels.cpu().numpy(), logits.sigmoid().cpu().numpy()))
+            self._outputs.append((_by_label(labels), _by_label(logits.sigmoid())))
 
         def on_validation_epoch_end(self) -> None:
-            reference = np.concatenate([truth for truth, _ in self._outputs]).T
-            estimate = np.concatenate([score for _, score in self._outputs]).T
+            reference = np.concatenate([truth for truth, _ in self._outputs], axis=1)
+            estimate = np.concatenate([score for _, score in self._outputs], axis=1)
             self._outputs.clear()
             table = measures.per_label(reference, estimate, np.full(n_labels, 0.5))
             self.log("valid_ap", float(np.nanmean(table["ap"])))

@@ -30,14 +30,5 @@ def test_a_patch_does_not_depend_on_its_batch(rng):
 
 
 def test_windows_of_another_length_are_refused():
-    with pytest.raises(ParameterError, match="windows must have 22050 samples"):
+    with pytest.raises(ParameterError, match="windows must have a multiple of 22050 samples"):
         features.patches(np.zeros(100, np.float32), SETTINGS)
-
-
-@given(st.integers(1, 5000), st.integers(1, 400), st.integers(1, 400))
-def test_windows_cover_the_sound_and_stay_inside(n_samples, window_length, stride):
-    starts = features.window_starts(n_samples, window_length, stride)
-    assert starts[0] == 0
-    assert starts[-1] == max(0, n_samples - window_length)
-    assert (np.diff(starts) > 0).all()
-    assert (np.diff(starts) <= stride).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -14,6 +15,7 @@ from torch import nn
 
 from mirkit import ActivityAnnotation, Audio, FrameGrid
 from mirkit.activity import Config, Model, decide, predict, stream
+from mirkit.activity.inference import _windows
 from mirkit.errors import ParameterError
 
 RATE = 2000
@@ -22,17 +24,27 @@ SETTINGS = Config.from_dict(
 )
 
 
+LONG = Config.from_dict(
+    {
+        "features": {**dataclasses.asdict(SETTINGS.features), "window_s": 4.0},
+        "inference": {"stride_s": 2.0},
+    }
+)
+
+
 class Low(nn.Module):
-    """A network that says how much of a patch lies in its lower half: enough to see times and order."""
+    """A network that says how much of a step lies in its lower half: enough to see times and order."""
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
         half = patches.shape[1] // 2
-        return 4 * (patches[:, :half].mean(dim=(1, 2)) - patches[:, half:].mean(dim=(1, 2))).unsqueeze(1)
+        n_steps = max(1, round((patches.shape[2] - 1) * 128 / RATE))
+        steps = nn.functional.adaptive_avg_pool1d(patches, n_steps)  # (batch, n_mels, n_steps)
+        return 4 * (steps[:, :half].mean(dim=1) - steps[:, half:].mean(dim=1)).unsqueeze(1)
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model(Low(), SETTINGS, ("low",))
+@pytest.fixture(scope="module", params=[SETTINGS, LONG], ids=["one label", "four labels"])
+def model(request) -> Model:
+    return Model(Low(), request.param, ("low",))
 
 
 def tone(frequency: float, seconds: float, rate: int = RATE) -> np.ndarray:
@@ -60,10 +72,11 @@ def test_any_rate_and_number_of_channels(model, n_channels, rate):
     assert (result.values > 0.5).all()
 
 
+@pytest.mark.parametrize("config", [SETTINGS, LONG], ids=["one label", "four labels"])
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=8), st.sampled_from([0.25, 0.5, 1.0, 2.5]))
-def test_blocks_of_any_size_give_the_same_as_the_whole(lengths, hop_s):
-    model = Model(Low(), SETTINGS, ("low",))
+def test_blocks_of_any_size_give_the_same_as_the_whole(config, lengths, hop_s):
+    model = Model(Low(), config, ("low",))
     y = np.random.default_rng(1).standard_normal((1, sum(lengths))).astype(np.float32)
     y *= np.linspace(0.1, 1, y.shape[1], dtype=np.float32)
     whole = predict(model, Audio(y, RATE), hop_s=hop_s)
@@ -72,6 +85,25 @@ def test_blocks_of_any_size_give_the_same_as_the_whole(lengths, hop_s):
     parts = stream(model, blocks, hop_s=hop_s)
     np.testing.assert_allclose(parts.values, whole.values, atol=1e-5)
     assert parts.grid == whole.grid
+
+
+@given(st.lists(st.integers(1, 9000), min_size=1, max_size=6), st.integers(1, 3 * RATE))
+def test_windows_cover_the_sound_and_stay_inside(lengths, stride):
+    blocks = [Audio(np.ones((1, length), np.float32), RATE) for length in lengths]
+    n_samples = sum(lengths)
+    heard = np.zeros(n_samples, dtype=bool)
+    for starts, windows, _ in _windows(blocks, LONG.features, stride):
+        for start, window in zip(starts, windows, strict=True):
+            assert start + len(window) <= max(n_samples, RATE)  # less than a second is padded
+            assert len(window) % RATE == 0
+            heard[start : start + len(window)] = True
+    assert heard.all() or stride > LONG.features.window_length
+
+
+def test_a_finer_hop_sees_finer(model):
+    y = np.concatenate([tone(100, 8.5), tone(800, 7.5)])
+    values = predict(model, Audio(y[np.newaxis], RATE), hop_s=0.25).values[0]
+    assert abs(int(np.argmax(values < 0.5)) * 0.25 - 8.5) <= 0.25
 
 
 def test_bad_input_is_refused(model):

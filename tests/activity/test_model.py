@@ -86,9 +86,9 @@ def test_unknown_labels_give_no_gradient():
 def test_the_network_can_learn_one_batch_by_heart(name):
     torch.manual_seed(0)
     network = build(SMALL.replace(network=name), 3)
-    patches, labels = torch.randn(12, 16, 44), (torch.rand(12, 3) > 0.5).float()
+    patches, labels = torch.randn(12, 16, 87), (torch.rand(12, 3, 2) > 0.5).float()  # two seconds
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    for _ in range(100):
+    for _ in range(200):
         optimizer.zero_grad()
         loss = masked_bce(network(patches), labels)
         loss.backward()
@@ -128,6 +128,20 @@ def test_the_recurrent_network_hears_order_and_the_fully_connected_one_place():
         assert not torch.allclose(network(patches), network(backwards), atol=1e-4)
 
 
+def test_only_the_recurrent_network_hears_other_seconds_too():
+    patches = torch.randn(1, 16, 1 + 6 * 22050 // 512)
+    changed = patches.clone()
+    changed[..., :43] = torch.randn(1, 16, 43)  # the first second
+    differ = {}
+    for name in NETWORKS:
+        network = make_model(name).network
+        differ[name] = (network(patches) - network(changed)).abs().amax(dim=(0, 1)) > 0
+        assert differ[name][0]
+    assert not differ["fc"][1:].any()
+    assert not differ["cnn"][2:].any()  # kernels reach into the next second, not further
+    assert differ["crnn"][:3].all()  # an untrained one forgets after that
+
+
 @pytest.mark.parametrize(
     ("network", "settings"),
     [
@@ -152,12 +166,17 @@ def test_the_recurrent_network_costs_at_most_half_as_much_again_as_the_convoluti
     assert counts["crnn"] < 1.5 * counts["cnn"]
 
 
-@pytest.mark.parametrize("name", ["default", "paper-fc", "paper-cnn", "paper-crnn"])
+@pytest.mark.parametrize("name", ["default", "bundled", "paper-fc", "paper-cnn", "paper-crnn"])
 def test_presets_build(name):
     config = Config.from_toml(name)
-    assert name == "default" or name == f"paper-{config.network}"
+    assert name in ("default", "bundled") or name == f"paper-{config.network}"
     shape = (2, config.features.n_mels, config.features.n_frames)
-    assert build(config, 18).eval()(torch.zeros(shape)).shape == (2, 18)
+    assert build(config, 18).eval()(torch.zeros(shape)).shape == (2, 18, config.features.n_steps)
+
+
+def test_a_window_is_a_whole_number_of_labels():
+    with pytest.raises(ParameterError, match=r"window_s must be a multiple of label_s, got 2.5 and 1.0 s"):
+        Config.from_dict({"features": {"window_s": 2.5}})
 
 
 def test_the_papers_presets_differ_in_the_network_alone():

@@ -7,10 +7,12 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from mirkit import Taxonomy, activity
 from mirkit.activity import features
 from mirkit.activity.examples import Excerpts, prepare
+from mirkit.activity.training import _shortened
 from mirkit.data import open_dataset
 from mirkit.errors import DatasetError
 
@@ -49,6 +51,41 @@ def test_labels_are_those_of_the_stems_that_sound(scenes, tiny):
     assert all(np.nansum(labels) <= 1 for labels in solos)
     assert {int(np.nanargmax(labels)) for labels in solos if np.nansum(labels)} == known
     assert max(np.nansum(excerpts[9, k][1]) for k in range(60)) > 1  # mixes after the solo epochs
+
+
+def test_each_second_of_a_long_window_has_labels_of_its_own(scenes, tiny):
+    features = dataclasses.replace(tiny.features, window_s=3.0)
+    excerpts = Excerpts(scenes, tiny.replace(features=features), 18, seed=0, augment=False)
+    solos = [excerpts[0, k] for k in range(40)]
+    assert {labels.shape for _, labels in solos} == {(18, 3)}
+    for patch, labels in solos:
+        step = (patch.shape[1] - 1) / 3
+        heard = patch.max(axis=0) > patch.min() + 1e-3
+        for k in range(3):
+            share = heard[round(k * step) : round((k + 1) * step)].mean()
+            if share > 0.3:  # truth holds a quarter of a second past the end of a sound
+                assert np.nansum(labels[:, k]) == 1
+            elif share == 0:
+                assert np.nansum(labels[:, k]) == 0 or k == 0 or heard[: round(k * step)].any()
+    assert any(0 < np.nansum(labels) < 3 for _, labels in solos)  # instruments come and go within windows
+
+
+def test_some_batches_are_cut_to_fewer_steps_and_standardised_again(tiny):
+    features = dataclasses.replace(tiny.features, window_s=3.0)
+    config = tiny.replace(features=features)
+    patches = torch.randn(4, features.n_mels, features.n_frames) * torch.linspace(0.1, 3, features.n_frames)
+    labels = torch.arange(3).expand(4, 18, 3)
+    lengths = set()
+    for k in range(60):
+        cut, kept = _shortened(patches, labels, config, np.random.default_rng(k))
+        n_steps = kept.shape[-1]
+        lengths.add(n_steps)
+        expected = features.n_frames if n_steps == 3 else 1 + n_steps * features.label_length // features.hop_length
+        assert cut.shape[-1] == expected
+        assert kept[0, 0].tolist() == list(range(n_steps))
+        if n_steps < 3:
+            torch.testing.assert_close(cut.std(dim=(1, 2)), torch.ones(4))
+    assert lengths == {1, 2, 3}
 
 
 def test_a_second_preparation_uses_the_cache(dataset, tiny, tmp_path, monkeypatch):
