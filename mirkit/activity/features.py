@@ -46,7 +46,8 @@ def patches(windows: Signal, config: FeatureConfig) -> np.ndarray:
     n_samples = windows.shape[-1]
     if not n_samples or n_samples % config.label_length:
         raise ParameterError(
-            f"windows must have a multiple of {config.label_length} samples ({config.label_s} s), got {n_samples}"
+            f"windows must have a multiple of {config.label_length} samples ({config.label_s} s), "
+            f"got {n_samples}"
         )
     return standardize(decibels(windows, config))
 

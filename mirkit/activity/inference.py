@@ -23,7 +23,7 @@ from mirkit.parallel import Progress
 __all__ = ["decide", "load", "predict", "stream"]
 
 BATCH_S = 32.0
-"""Seconds of windows at a time; bounds memory whatever the length of the sound, and keeps to the processor's caches."""
+"""Seconds of windows at a time; bounds memory, and keeps to the processor's caches."""
 
 
 def load(name_or_folder: str | os.PathLike[str] = "default") -> Model:

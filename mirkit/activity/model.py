@@ -1,4 +1,4 @@
-"""The networks: log-mel patches in, a logit for each class and step of time out. They know neither data nor disk."""
+"""The networks: log-mel patches in, a logit for each class and step of time out; no data, no disk."""
 
 from __future__ import annotations
 

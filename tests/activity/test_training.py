@@ -80,7 +80,9 @@ def test_some_batches_are_cut_to_fewer_steps_and_standardised_again(tiny):
         cut, kept = _shortened(patches, labels, config, np.random.default_rng(k))
         n_steps = kept.shape[-1]
         lengths.add(n_steps)
-        expected = features.n_frames if n_steps == 3 else 1 + n_steps * features.label_length // features.hop_length
+        expected = (
+            features.n_frames if n_steps == 3 else 1 + n_steps * features.label_length // features.hop_length
+        )
         assert cut.shape[-1] == expected
         assert kept[0, 0].tolist() == list(range(n_steps))
         if n_steps < 3:
