@@ -165,7 +165,7 @@ def example_cost(config: activity.Config, n_steps: int = 10) -> tuple[int, float
     network = build(config, 18)
     optimizer = torch.optim.AdamW(network.parameters())
     shape = (config.training.batch_size, config.features.n_mels, config.features.n_frames)
-    patches, labels = torch.randn(shape), torch.zeros(shape[0], 18)
+    patches, labels = torch.randn(shape), torch.zeros(shape[0], 18, config.features.n_steps)
     for step in range(n_steps + 2):
         if step == 2:  # the first steps allocate
             start = time.process_time()
