@@ -70,7 +70,7 @@ def test_files_keep_everything_and_others_are_refused(songs, model, tmp_path):
     found.write(tmp_path / "s.json")
     assert Evaluation.read(tmp_path / "s.json").to_json() == found.to_json()
     for text, message in (
-        ("{", "cannot be read as JSON"),
+        ("{", "not scores as"),
         ("[]", "not scores as"),
         ('{"format": "x"}', "not scores as"),
         (json.dumps(found.to_json() | {"scales": [{}]}), "damaged"),
