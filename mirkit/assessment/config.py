@@ -54,7 +54,7 @@ class SegmentationConfig:
     change_cost: float = 3.0
     min_note_s: float = 0.04
     max_gap_s: float = 0.05
-    dip_db: float = 5.0
+    dip_db: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class AlignmentConfig:
 
     octave: float = 0.3
     missed: float = 0.8
-    added: float = 0.8
+    added: float = 1.0
     skip_limit: float = 5.0
-    restart: float = 3.0
-    again: float = 0.7
+    restart: float = 2.0
+    again: float = 1.2
     timing: float = 0.6
     window: int = 512
 

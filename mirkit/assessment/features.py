@@ -114,7 +114,7 @@ def analyse(audio: Audio, score: Score | None = None, config: Config | None = No
     sound = Audio(y[np.newaxis] if len(y) else np.zeros((1, hop_length), np.float32), rate)
     contour = track(sound, config.pitch, **_pitch_range(score))
     novelty = _fitted(flux(sound.samples[0], hop_length=hop_length), contour.grid.n_frames)
-    heard = segment(contour, novelty, config.segmentation)
+    heard = segment(contour, config.segmentation)
     faults += verdict.of_contour(contour, sound.samples[0], heard)
     midi = contour.midi()
     tuning_st = tuning_cents(midi, np.where(contour.voiced, contour.clarity, 0.0)) / 100.0

@@ -253,16 +253,32 @@ def _line(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, flo
 
 
 def _added(heard: npt.NDArray[np.void], alignment: Alignment) -> npt.NDArray[np.void]:
-    """Return added notes; short or faint ones are sounds of the instrument, not notes."""
+    """Return added notes.
+
+    Short or faint ones are sounds of the instrument, not notes; what came just before a jump back was an
+    attempt that the player gave up.
+    """
     typical_db = np.median(heard["level_db"])
+    given_up = _given_up(heard, alignment)
     rows = []
     before = -1
     for k, note in enumerate(alignment.notes):
         if note >= 0:
             before = int(note)
-        elif heard["duration_s"][k] >= 0.06 and heard["level_db"][k] > typical_db - 15.0:
+        elif not given_up[k] and heard["duration_s"][k] >= 0.06 and heard["level_db"][k] > typical_db - 15.0:
             rows.append((heard["onset_s"][k], heard["duration_s"][k], heard["pitch_midi"][k], before))
     return np.array(rows, dtype=ADDED)
+
+
+def _given_up(heard: npt.NDArray[np.void], alignment: Alignment) -> np.ndarray:
+    """Return which notes came after the last right one before a jump back."""
+    found = np.zeros(len(heard), bool)
+    for jump in alignment.restarts:
+        k = int(np.searchsorted(heard["onset_s"], jump.time_s - 1e-9)) - 1
+        while k >= 0 and alignment.notes[k] < 0:
+            found[k] = True
+            k -= 1
+    return found
 
 
 def bar_table(found: Account) -> npt.NDArray[np.void]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from mirkit.assessment.alignment import Alignment
 from mirkit.assessment.feedback import Account
 from mirkit.assessment.pitch import Contour
+from mirkit.assessment.segmentation import quick
 
 __all__ = ["MEASUREMENTS", "measure"]
 
@@ -135,8 +136,8 @@ def _of_tone(contour: Contour, heard: npt.NDArray[np.void]) -> dict[str, float]:
         if len(pitch) < 12 or not np.isfinite(pitch).all():
             continue
         cents = 100.0 * pitch
-        jitter.append(float(np.std(_fast(cents))))
-        rough.append(float(np.std(_fast(contour.level_db[part].astype(float)))))
+        jitter.append(float(np.std(quick(cents))))
+        rough.append(float(np.std(quick(contour.level_db[part].astype(float)))))
         clarity = np.clip(np.median(contour.clarity[part]), 0.01, 0.9999)
         harmonic.append(float(10.0 * np.log10(clarity / (1.0 - clarity))))
         if len(pitch) >= 60:
@@ -153,15 +154,6 @@ def _of_tone(contour: Contour, heard: npt.NDArray[np.void]) -> dict[str, float]:
         loud, soft = np.quantile(heard["level_db"], [0.9, 0.1])
         values["dynamic_range_db"] = float(loud - soft)
     return values
-
-
-_SMOOTH = np.array([-36, 9, 44, 69, 84, 89, 84, 69, 44, 9, -36]) / 429.0
-"""Savitzky and Golay's quadratic smoother over eleven frames, 64 ms: it follows vibrato, not jitter."""
-
-
-def _fast(values: np.ndarray) -> np.ndarray:
-    """Return what a smooth curve through the values leaves over."""
-    return values[5:-5] - np.convolve(values, _SMOOTH, mode="valid")
 
 
 def _weighted_median(values: list[float], weights: list[float]) -> float:

@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import tomllib
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,8 @@ PROGRAMS = {
 """General MIDI program and comfortable range of melody instruments."""
 FOLK = "ryansMammoth"
 """Of music21's corpus: fiddle tunes printed in 1883, one in each file, in the public domain."""
+TUNES = {"train": range(7), "valid": range(7, 8), "test": range(8, 10)}
+"""Tenths of the fiddle tunes that each side has, by a checksum of their names."""
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Amounts of one fault in a sweep."""
 
@@ -79,7 +82,7 @@ class Plan:
 
 
 def melodies(
-    paths: Sequence[str | os.PathLike[str]] = (), *, n_notes: int = 32, seed: int = 0
+    paths: Sequence[str | os.PathLike[str]] = (), *, n_notes: int = 32, split: str = "train", seed: int = 0
 ) -> Iterator[Score]:
     """Yield the beginnings of melodies in random order; scores that cannot be read are passed over.
 
@@ -89,11 +92,15 @@ def melodies(
         Score files and folders of them; music21's fiddle tunes if empty.
     n_notes : int
         Most notes of each.
+    split : {"train", "valid", "test"}
+        Which of the fiddle tunes; scores that are named are all used.
     seed : int
     """
     folders = [Path(p) for p in paths] or [corpus_folder() / FOLK]
     files = [p for f in folders for p in (sorted(f.rglob("*")) if f.is_dir() else [f])]
     files = [p for p in files if p.suffix.lower() in SUFFIXES]
+    if not paths:
+        files = [p for p in files if zlib.crc32(p.stem.encode()) % 10 in TUNES[split]]
     for k in np.random.default_rng(seed).permutation(len(files)):
         try:
             score = read_score(files[k])

@@ -36,7 +36,7 @@ from mirkit.cli import _batch, _options
     type=click.Choice(["train", "valid", "test"]),
     default="train",
     show_default=True,
-    help="Side of the table of sources.",
+    help="Side of the table of sources, and of the fiddle tunes.",
 )
 @click.option("--noisy", is_flag=True, help="Noise 15 to 30 dB below the playing, and a room.")
 @click.option("--sweep", is_flag=True, help="For each of COUNT players every fault alone, in five amounts.")
@@ -60,7 +60,7 @@ def synthesize(
     if not _batch.check_existing(output, existing):
         click.echo(f"{output}: already there, skipped")
         return
-    tunes = synthesis.melodies(scores, n_notes=n_notes, seed=seed)
+    tunes = synthesis.melodies(scores, n_notes=n_notes, split=split, seed=seed)
     voices = synthesis.voices(sources, split=split)
     if sweep:
         made = synthesis.sweeps(count, tunes, voices, seed=seed)
