@@ -26,7 +26,7 @@ COVERED = 0.25
 """Price of a repeated note that is heard as a part of the note before it."""
 FAR = 0.02
 """Price of each note that a skip or a jump back passes: of like passages the nearest is meant."""
-PAUSED = 1.6
+PAUSED = 1.2
 """A jump back after a pause costs this much less."""
 FULL_NOTE_S = 0.12
 """Shorter notes heard count less: they are often noise between notes."""

@@ -65,7 +65,7 @@ class AlignmentConfig:
     missed: float = 0.8
     added: float = 1.0
     skip_limit: float = 5.0
-    restart: float = 2.0
+    restart: float = 2.5
     again: float = 1.2
     timing: float = 0.6
     window: int = 512

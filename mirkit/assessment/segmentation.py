@@ -35,7 +35,7 @@ UNVOICED = 0.45
 STEADY_DB = 0.3
 """Unsteadiness of the level that is taken where notes are too short to measure it."""
 DIP_ODDS = (-8.12, 2.1, 0.65, -2.05)
-"""Log odds that a dip of level starts a note: constant, and for the logarithms of fall, rise and unsteadiness.
+"""Log odds that a dip of level starts a note: constant; for the logarithms of fall, rise, unsteadiness.
 A logistic regression on simulated performances whose onsets are known, of training instruments only."""
 LEAST_SURE = 0.1
 _SMOOTH = np.array([-36, 9, 44, 69, 84, 89, 84, 69, 44, 9, -36]) / 429.0
@@ -47,8 +47,8 @@ def segment(contour: Contour, config: SegmentationConfig | None = None) -> npt.N
 
     Each frame belongs to a semitone or to silence. Being away from the pitch costs, changing costs, and the
     cheapest sequence is taken, so that vibrato and slides do not break a note. A note is then split where its
-    level dips and rises again: there the same pitch may have been played anew. How surely is in ``attack``; it
-    depends on the dip, and on how much the level trembles anyway. Whoever knows the score decides.
+    level dips and rises again: there the same pitch may have been played anew. How surely is in ``attack``;
+    it depends on the dip, and on how much the level trembles anyway. Whoever knows the score decides.
 
     Parameters
     ----------
