@@ -151,8 +151,27 @@ class IASS(nn.Module):
             skip = self.skips[k - 1](outputs[k - 1]) if k else None
             x = self.decoders[k](x, skip, sizes[k])
         x = self.last(x[..., frames].transpose(2, 3))  # (batch, targets, frames, bins)
-        masks = torch.relu(x * self.output_scale + self.output_mean).transpose(2, 3)
+        masks = _rectified(x * self.output_scale + self.output_mean).transpose(2, 3)
         return masks.unsqueeze(2), logits
+
+
+class _Rectified(torch.autograd.Function):
+    """ReLU, which below zero lets gradients that ask for more pass, so that closed masks can open again."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x <= 0)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient.masked_fill(ctx.saved_tensors[0] & (gradient > 0), 0.0)
+
+
+def _rectified(x: torch.Tensor) -> torch.Tensor:
+    # Masks start at one, and the last layer sums over all frequencies: at the published learning rate a few
+    # steps close most of them, and ReLU itself would never open one again.
+    return _Rectified.apply(x)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _classifier(n_in: int, n_bins: int, channels: Sequence[int], n_targets: int) -> nn.Sequential:

@@ -12,7 +12,7 @@ from mirkit.checkpoint import Checkpoint
 from mirkit.errors import CheckpointError, ParameterError
 from mirkit.separation import Config, Model
 from mirkit.separation.config import FeatureConfig, IASSConfig, InferenceConfig
-from mirkit.separation.model import IASS, build
+from mirkit.separation.model import IASS, _rectified, build
 
 
 def n_parameters(module):
@@ -221,3 +221,29 @@ def test_masks_of_some_frames_are_those_of_all(tiny, name):
     some, same = network(magnitudes, slice(2, 6))
     torch.testing.assert_close(some, masks[..., 2:6])
     assert logits is same is None or torch.equal(logits, same)
+
+
+def test_masks_that_are_closed_everywhere_open_again_in_training():
+    features = FeatureConfig(sample_rate=8000, n_fft=512, hop_length=128, bandwidth_hz=4000.0)
+    torch.manual_seed(0)
+    network = IASS(IASSConfig(channels=(4, 8)), features, ("piano",))
+    magnitudes = torch.rand(2, 1, features.n_bins, 12)
+    with torch.no_grad():
+        network.output_mean.fill_(-5.0)  # where an early, large step may take it
+        assert not network(magnitudes)[0].any()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
+    for _ in range(150):
+        optimizer.zero_grad()
+        masks, _ = network(magnitudes)
+        error = ((masks[:, :, 0] - 0.5) ** 2).mean()
+        error.backward()
+        optimizer.step()
+    assert error.item() < 0.05  # 0.25 while closed
+
+
+def test_closed_masks_that_are_right_get_no_gradient():
+    x = torch.tensor([-2.0, -1.0, 3.0], requires_grad=True)
+    masks = _rectified(x)
+    assert masks.tolist() == [0.0, 0.0, 3.0]
+    masks.backward(torch.tensor([1.0, -1.0, 1.0]))
+    assert x.grad.tolist() == [0.0, -1.0, 1.0]
