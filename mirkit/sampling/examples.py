@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from mirkit.audio import Audio
-from mirkit.errors import DatasetError
+from mirkit.errors import DatasetError, ParameterError
 from mirkit.parallel import Backend, Progress, map_all
 from mirkit.sampling import candidates, features, published
 from mirkit.sampling.candidates import Candidates
@@ -66,9 +66,14 @@ def find_candidates(config: Config, sample: Audio, song: Audio) -> Candidates:
     """
     if config.network == "nmf":
         return published.find(sample, song, config.nmf)
-    return candidates.find(
-        features.patch(sample, config.features), features.patch(song, config.features), config
-    )
+    return candidates.find(_patch(sample, config, "the sample"), _patch(song, config, "the song"), config)
+
+
+def _patch(audio: Audio, config: Config, what: str) -> features.Patch:
+    try:
+        return features.patch(audio, config.features)
+    except ParameterError as error:
+        raise ParameterError(str(error).replace("the sound", what, 1)) from error
 
 
 def descriptors_of(config: Config) -> tuple[str, ...]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 
 from mirkit import checkpoint
+from mirkit.annotation import Intervals
 from mirkit.audio import Audio
 from mirkit.errors import ParameterError
 from mirkit.parallel import Progress
 from mirkit.sampling import features
 from mirkit.sampling.candidates import Candidates
 from mirkit.sampling.config import Config
+from mirkit.sampling.copies import CONFIDENCE, Copy, find_copies
 from mirkit.sampling.examples import find_candidates
-from mirkit.sampling.model import Model
+from mirkit.sampling.model import OVERLAP, Model
 from mirkit.sampling.result import Detections, Evidence
 from mirkit.sampling.search import normalised_frames, similarity
 
@@ -103,29 +106,57 @@ def predict(
     if progress is not None:
         progress(1, 2)
     result = model.detections(found, label)
-    evidence = _evidence(settings, sample, song, found, model)
+    copied = find_copies(sample, song) if settings.network == "lines" else []
+    if copied:
+        result = _with_copies(result, copied, sample.duration_s, label)
+    evidence = _evidence(settings, sample, song, found, model, copied)
     if progress is not None:
         progress(2, 2)
-    return Detections(
-        result.intervals,
-        result.pitch_shift_st,
-        result.tempo_ratio,
-        result.song_confidence,
-        result.threshold,
-        evidence,
+    return replace(result, evidence=evidence)
+
+
+def _with_copies(result: Detections, copied: list[Copy], duration_s: float, label: str) -> Detections:
+    """Return a result in which copies take the place of whatever was found there."""
+    starts_s = np.array([one.start_s for one in copied])
+    times_s = np.stack([starts_s, starts_s + duration_s], axis=1)
+    old_s = result.intervals.times_s
+    shared_s = np.minimum(old_s[:, 1:], times_s[:, 1]) - np.maximum(old_s[:, :1], times_s[:, 0])
+    shorter_s = np.minimum(np.diff(old_s, axis=1), duration_s)
+    kept = np.flatnonzero((shared_s <= OVERLAP * shorter_s).all(axis=1))  # shared_s: (n_old, n_copies)
+    joined = np.concatenate([old_s[kept], times_s])
+    order = np.argsort(joined[:, 0], kind="stable")
+    confidence, shifts, ratios = (
+        np.concatenate([values[kept], np.full(len(copied), new)])[order]
+        for values, new in (
+            (result.confidence, CONFIDENCE),
+            (result.pitch_shift_st, 0.0),
+            (result.tempo_ratio, 1.0),
+        )
+    )
+    return replace(
+        result,
+        intervals=Intervals(joined[order], [label] * len(order), confidence),
+        pitch_shift_st=shifts,
+        tempo_ratio=ratios,
+        song_confidence=max(result.song_confidence, CONFIDENCE),
     )
 
 
-def _evidence(config: Config, sample: Audio, song: Audio, found: Candidates, model: Model) -> Evidence | None:
+def _evidence(
+    config: Config, sample: Audio, song: Audio, found: Candidates, model: Model, copied: list[Copy]
+) -> Evidence | None:
     """Return the similarity at the best candidate's transposition, and the paths of what was found."""
-    if config.network != "lines" or not len(found):
+    if config.network != "lines" or not (len(found) or copied):
         return None
     places, _ = model.probabilities(found)
-    shift_st = float(found.pitch_shift_st[places.argmax()])
+    shift_st = 0.0 if copied else float(found.pitch_shift_st[places.argmax()])
     heard = features.patch(sample, config.features)
     framed = normalised_frames(features.patch(song, config.features))
     matrices = similarity(heard, framed, round(shift_st / config.features.step_st))
     alike = np.abs(found.pitch_shift_st - shift_st) < 0.5
     shown = np.flatnonzero(alike & (places >= model.place_threshold))
     hop_s = config.features.hop_s
-    return Evidence(matrices.mean(axis=0), hop_s, hop_s, tuple(found.paths[k] for k in shown), shift_st)
+    end_s = sample.duration_s
+    paths = [found.paths[k] for k in shown]
+    paths += [np.array([[0.0, one.start_s], [end_s, one.start_s + end_s]]) for one in copied]
+    return Evidence(matrices.mean(axis=0), hop_s, hop_s, tuple(paths), shift_st)

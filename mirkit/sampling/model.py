@@ -17,7 +17,7 @@ from mirkit.sampling.examples import descriptors_of
 from mirkit.sampling.forest import Forest
 from mirkit.sampling.result import Detections
 
-__all__ = ["Model", "song_evidence"]
+__all__ = ["OVERLAP", "Model", "song_evidence"]
 
 SONG_EVIDENCE = ("best", "second", "n_good", "lead")
 EDGE = 0.005
