@@ -78,6 +78,8 @@ def find_copies(sample: Audio, song: Audio) -> list[Copy]:
     x, y = (one.mono().resample(SAMPLE_RATE).samples[0] for one in (sample, song))
     if not N_STRETCHES < len(x) <= len(y) or not x.any():
         return []
+    plain_x, plain_y = x, y
+    plain_energy = float(np.square(x, dtype=np.float64).sum())
     x, y = _whitened(x, y)
     energy = float(np.square(x, dtype=np.float64).sum())
     products = _correlated(x, y)
@@ -93,7 +95,8 @@ def find_copies(sample: Audio, song: Audio) -> list[Copy]:
         steady = np.abs(parts / gain - weights) < GAIN_TOLERANCE * weights
         counted = weights > 0.5 / len(weights)
         if weights[steady].sum() >= LEAST_HELD and counted.sum() >= FEWEST_STRETCHES:
-            found.append(Copy(at / SAMPLE_RATE, gain, float(fits[at]) / deviation))
+            loudness = float(plain_x @ plain_y[at : at + len(x)]) / plain_energy
+            found.append(Copy(at / SAMPLE_RATE, loudness, float(fits[at]) / deviation))
     return _apart(found, (1 - OVERLAP) * len(x) / SAMPLE_RATE)
 
 
@@ -136,7 +139,7 @@ def _energies(y: Signal, length: int) -> np.ndarray:
     """Return the energy of the song under the sample at each place; silence as if it were soft."""
     total = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=np.float64))])
     energies = total[length:] - total[:-length]
-    return np.maximum(energies, 1e-4 * energies.max() + 1e-12)
+    return np.asarray(np.maximum(energies, 1e-4 * energies.max() + 1e-12))
 
 
 def _edges(length: int) -> np.ndarray:
