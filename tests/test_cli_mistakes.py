@@ -54,7 +54,11 @@ MISTAKES = [
     ("separation predict tabla.ogg --targets vocal", 1, "unknown target 'vocal'; separation-default knows"),
     ("models show nonesuch", 1, "no model 'nonesuch': neither a folder nor one of activity-default"),
     ("models verify nonesuch", 1, "no model 'nonesuch'"),
-    ("activity train emptied -o m --config nonesuch", 1, "neither a file nor a preset (bundled, default,"),
+    (
+        "activity train emptied -o m --config nonesuch",
+        1,
+        "neither a file nor a preset (bundled-cnn,",
+    ),
     ("activity train emptied -o m --config bad.toml", 1, "bad.toml: cannot be read as TOML"),
     (
         "activity train emptied -o m --config typo.toml",

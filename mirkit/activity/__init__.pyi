@@ -1,3 +1,4 @@
+from .combination import combine as combine
 from .config import Config as Config
 from .confusion import Confusion as Confusion
 from .inference import decide as decide

@@ -17,6 +17,7 @@ __all__ = [
     "CNNConfig",
     "CRNNConfig",
     "Config",
+    "EnsembleConfig",
     "FCConfig",
     "FeatureConfig",
     "InferenceConfig",
@@ -94,11 +95,35 @@ class CRNNConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EnsembleConfig:
+    """Networks that were trained one by one and whose probabilities are averaged.
+
+    ``members`` names the architecture of each; those of one architecture share its settings. ``windows_s`` is
+    what each hears at once, of the ``features.window_s`` that come in.
+    """
+
+    members: tuple[str, ...] = ("cnn", "crnn")
+    windows_s: tuple[float, ...] = (1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if len(self.windows_s) != len(self.members) or not all(length > 0 for length in self.windows_s):
+            raise ParameterError(
+                f"ensemble.windows_s must have a length above 0 for each of {list(self.members)}, "
+                f"got {list(self.windows_s)}"
+            )
+        if len(self.members) < 2 or not set(self.members) <= {"fc", "cnn", "crnn"}:
+            raise ParameterError(
+                f"ensemble.members must be two or more of 'fc', 'cnn', 'crnn', got {list(self.members)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """Excerpts, optimiser and stopping.
 
-    ``augment = false`` hears the songs as they are. ``precision = "bf16-mixed"`` computes convolutions in 16
-    bits: three times as fast on processors that have such instructions, slower on others.
+    ``augment = false`` hears the songs as they are. ``short_share`` of the batches are cut to fewer labels
+    than a window has, where it has several. ``precision = "bf16-mixed"`` computes convolutions in 16 bits:
+    three times as fast on processors that have such instructions, slower on others.
     """
 
     preset: Literal["level", "medleydb"] = "level"
@@ -108,6 +133,7 @@ class TrainingConfig:
     inaudible_db: float = -50.0
     solo_epochs: int = 3
     solo_share: float = 0.25
+    short_share: float = 0.3
     guest_share: float = 0.3
     max_guests: int = 3
     gain_range_db: float = 12.0
@@ -138,15 +164,16 @@ class InferenceConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting of the task; the defaults are those of the bundled model.
+    """Every setting of the task; the defaults are those of a convolutional network that trains in minutes.
 
     Parameters
     ----------
-    network : {"fc", "cnn", "crnn"}
-        Architecture; the settings of the other two are not used.
+    network : {"fc", "cnn", "crnn", "ensemble"}
+        Architecture; the settings of the others are not used. An ensemble is not trained but made of trained
+        models, see `mirkit.activity.combine`.
     taxonomy : str
         Classes, see `Taxonomy.load`.
-    features, fc, cnn, crnn, training, inference
+    features, fc, cnn, crnn, ensemble, training, inference
         Settings of each part.
 
     Examples
@@ -156,12 +183,13 @@ class Config:
     (64, True)
     """
 
-    network: Literal["fc", "cnn", "crnn"] = "cnn"
+    network: Literal["fc", "cnn", "crnn", "ensemble"] = "cnn"
     taxonomy: str = "instruments18"
     features: FeatureConfig = field(default_factory=FeatureConfig)
     fc: FCConfig = field(default_factory=FCConfig)
     cnn: CNNConfig = field(default_factory=CNNConfig)
     crnn: CRNNConfig = field(default_factory=CRNNConfig)
+    ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     inference: InferenceConfig = field(default_factory=InferenceConfig)
 

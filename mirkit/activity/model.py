@@ -19,7 +19,7 @@ from mirkit.activity.config import CNNConfig, Config, CRNNConfig, FCConfig, Feat
 from mirkit.checkpoint import Checkpoint
 from mirkit.errors import CheckpointError, ParameterError
 
-__all__ = ["CNN", "CRNN", "FC", "Model", "build", "fused"]
+__all__ = ["CNN", "CRNN", "FC", "Ensemble", "Model", "build", "fused"]
 
 
 class FC(nn.Module):
@@ -135,6 +135,57 @@ class CRNN(nn.Module):
         return torch.as_tensor(self.head(self.dropout(x).transpose(1, 2)).transpose(1, 2))
 
 
+class Ensemble(nn.Module):
+    """Networks side by side; its probability is the mean of theirs.
+
+    Parameters
+    ----------
+    members : sequence of Module
+        Networks for the same classes.
+    windows_s : sequence of float
+        What each hears at once; longer patches are cut, and the pieces standardised.
+    features : FeatureConfig
+        How many frames a label has.
+
+    Examples
+    --------
+    >>> config = Config(network="ensemble")
+    >>> build(config, 18).eval()(torch.zeros(2, 96, 44)).shape
+    torch.Size([2, 18, 1])
+    """
+
+    def __init__(
+        self, members: Sequence[nn.Module], windows_s: Sequence[float], features: FeatureConfig
+    ) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self._frames_per_step = _frames_per_step(features)
+        self._n_steps = [round(window_s / features.label_s) for window_s in windows_s]
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return logits ``(batch, n_labels, n_steps)`` of patches ``(batch, n_mels, n_frames)``."""
+        heard = [
+            torch.cat([member(piece).sigmoid() for piece in self._pieces(patches, n)], dim=2)
+            for member, n in zip(self.members, self._n_steps, strict=True)
+        ]
+        return torch.stack(heard).mean(dim=0).logit(eps=1e-6)
+
+    def _pieces(self, patches: torch.Tensor, n_most: int) -> list[torch.Tensor]:
+        """Return patches of at most so many steps, standardised as `mirkit.activity.features.patches` are."""
+        n_all = _n_steps(patches, self._frames_per_step)
+        if n_all <= n_most:
+            return [patches]
+        pieces = []
+        for first in range(0, n_all, n_most):
+            start = int(first * self._frames_per_step)
+            n_frames = 1 + int(min(n_most, n_all - first) * self._frames_per_step)
+            piece = patches[..., start : start + n_frames]
+            centred = piece - piece.mean(dim=(-2, -1), keepdim=True)
+            deviation = centred.std(dim=(-2, -1), keepdim=True, correction=0)
+            pieces.append(centred / deviation.clamp(min=1e-3))
+        return pieces
+
+
 def _blocks(channels: Sequence[int], *, n_time_pools: int) -> nn.Sequential:
     """Return convolutional blocks; each halves frequency, the first ``n_time_pools`` halve time, too."""
     layers: list[nn.Module] = []
@@ -196,6 +247,9 @@ def build(config: Config, n_labels: int) -> nn.Module:
     >>> [type(build(Config(network=name), 18)).__name__ for name in ("fc", "cnn", "crnn")]
     ['FC', 'CNN', 'CRNN']
     """
+    if config.network == "ensemble":
+        members = [build(config.replace(network=name), n_labels) for name in config.ensemble.members]
+        return Ensemble(members, config.ensemble.windows_s, config.features)
     if config.network == "fc":
         return FC(config.fc, config.features, n_labels)
     network: nn.Module

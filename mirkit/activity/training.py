@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from mirkit.data import Dataset
     from mirkit.multitrack import MultiTrack
 
-__all__ = ["masked_bce", "train"]
-
-SHORT_SHARE = 0.3
-"""Batches that are cut to fewer steps than a window has."""
+__all__ = ["masked_bce", "train", "tuned"]
 
 
 def masked_bce(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -137,23 +134,67 @@ def train(
         progress=progress,
     )
     network: torch.nn.Module = module.network.cpu().eval()  # type: ignore[union-attr]
-    reference, estimate = _run(network, valid_loader)
-    thresholds = measures.best_thresholds(reference, estimate)
-    scores = measures.per_label(reference, estimate, thresholds)
+    thresholds, scores = _tuned(network, valid_loader, labels)
     return Model(
         network=network,
         config=config,
         labels=labels,
         name=name,
-        thresholds={label: round(float(limit), 4) for label, limit in zip(labels, thresholds, strict=True)},
-        scores={
-            "validation_ap": best,
-            "validation_auc": float(np.nanmean(scores["auc"])),
-            "not_used": problems + valid_problems,
-        },
+        thresholds=thresholds,
+        scores={**scores, "validation_ap": best, "not_used": problems + valid_problems},
         dataset={"name": dataset.name, "sha256": _fingerprint(train_items), "n_songs": len(scenes)},
         seed=seed,
     )
+
+
+def tuned(
+    network: torch.nn.Module,
+    config: Config,
+    validation: Dataset,
+    labels: Sequence[str],
+    *,
+    cache: Path | None = None,
+    n_jobs: int = 1,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return the thresholds that give the best F1 on validation songs, and measures there.
+
+    Parameters
+    ----------
+    network : Module
+        Trained.
+    config : Config
+        Its settings.
+    validation : Dataset
+        All of its songs are used.
+    labels : sequence of str
+        Classes.
+    cache : Path, optional
+        Where the decoded stems are kept; temporary if None.
+    n_jobs : int
+        Processes that decode and make excerpts.
+
+    Returns
+    -------
+    thresholds : dict of str to float
+    scores : dict
+        ``validation_ap``, ``validation_auc``: means over classes.
+    """
+    if cache is None:
+        with tempfile.TemporaryDirectory(prefix="mirkit-") as temporary:
+            return tuned(network, config, validation, labels, cache=Path(temporary), n_jobs=n_jobs)
+    scenes, problems = prepare(validation.items, config, cache, n_jobs=n_jobs)
+    thresholds, scores = _tuned(network, _validation_loader(scenes, config, labels, n_jobs), labels)
+    return thresholds, {**scores, "not_used": problems}
+
+
+def _tuned(
+    network: torch.nn.Module, loader: DataLoader[Any], labels: Sequence[str]
+) -> tuple[dict[str, float], dict[str, Any]]:
+    reference, estimate = _run(network, loader)
+    limits = measures.best_thresholds(reference, estimate)
+    table = measures.per_label(reference, estimate, limits)
+    thresholds = {label: round(float(limit), 4) for label, limit in zip(labels, limits, strict=True)}
+    return thresholds, {f"validation_{key}": float(np.nanmean(table[key])) for key in ("ap", "auc")}
 
 
 def _items(dataset: Dataset, validation: Dataset | None) -> tuple[Sequence[MultiTrack], Sequence[MultiTrack]]:
@@ -221,7 +262,7 @@ def _shortened(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return some batches cut to fewer steps, so that the network knows short sounds, too."""
     n_all = labels.shape[-1]
-    if n_all == 1 or not config.training.augment or rng.random() >= SHORT_SHARE:
+    if n_all == 1 or not config.training.augment or rng.random() >= config.training.short_share:
         return patches, labels
     n_steps = int(rng.integers(1, n_all))
     n_frames = 1 + n_steps * config.features.label_length // config.features.hop_length

@@ -257,8 +257,6 @@ def train(
     progress: Any,
 ) -> None:
     """Train a model on the stems of a data set, and keep it as a folder."""
-    from dataclasses import replace
-
     from mirkit import activity
     from mirkit.data import open_dataset
 
@@ -282,7 +280,55 @@ def train(
         if card
         else f"# {model.name}\n\nTrained on {model.dataset['name']}.\n"
     )
-    replace(model, card=text).checkpoint().save(output)
+    _save(model, text, output)
+
+
+@command.command()
+@click.argument("models", nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the model.")
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Data set on which the thresholds are tuned.",
+)
+@click.option("--name", help="Name of the model; that of the folder by default.")
+@click.option(
+    "--card", type=click.Path(path_type=Path, exists=True), help="Markdown file that describes the model."
+)
+@_options.existing
+@_options.parallel
+def combine(
+    models: tuple[str, ...],
+    output: Path,
+    validation: Path,
+    name: str | None,
+    card: Path | None,
+    existing: str,
+    n_jobs: int,
+    backend: str,  # noqa: ARG001  # one shape for all commands; decoding is on this machine
+) -> None:
+    """Make one model of several whose probabilities it averages.
+
+    MODELS are folders that 'mirkit activity train' wrote, or bundled models by name.
+    """
+    from mirkit import activity
+    from mirkit.data import open_dataset
+
+    if not _batch.check_existing(output, existing):
+        click.echo(f"{output}: already there, skipped")
+        return
+    trained = [activity.load(model) for model in models]
+    model = activity.combine(trained, open_dataset(validation), name=name or output.name, n_jobs=n_jobs)
+    names = ", ".join(dict.fromkeys(member.name for member in trained))
+    text = card.read_text(encoding="utf-8") if card else f"# {model.name}\n\nThe mean of {names}.\n"
+    _save(model, text, output)
+
+
+def _save(model: Model, card: str, output: Path) -> None:
+    from dataclasses import replace
+
+    replace(model, card=card).checkpoint().save(output)
     click.echo(
         f"{output}: validation AUC {model.scores['validation_auc']:.3f}, "
         f"AP {model.scores['validation_ap']:.3f}"

@@ -166,10 +166,13 @@ def test_the_recurrent_network_costs_at_most_half_as_much_again_as_the_convoluti
     assert counts["crnn"] < 1.5 * counts["cnn"]
 
 
-@pytest.mark.parametrize("name", ["default", "bundled", "paper-fc", "paper-cnn", "paper-crnn"])
+@pytest.mark.parametrize(
+    "name",
+    ["default", "bundled-cnn", "bundled-crnn", "bundled-crnn-solo", "paper-fc", "paper-cnn", "paper-crnn"],
+)
 def test_presets_build(name):
     config = Config.from_toml(name)
-    assert name in ("default", "bundled") or name == f"paper-{config.network}"
+    assert name.startswith(("default", "bundled")) or name == f"paper-{config.network}"
     shape = (2, config.features.n_mels, config.features.n_frames)
     assert build(config, 18).eval()(torch.zeros(shape)).shape == (2, 18, config.features.n_steps)
 
