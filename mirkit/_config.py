@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mirkit._reading import reading
 from mirkit.errors import ParameterError
 
 Settings = TypeVar("Settings")
@@ -51,10 +52,8 @@ def from_dict(cls: type[Settings], values: Mapping[str, Any], where: str = "conf
 
 def read_toml(cls: type[Settings], path: str | os.PathLike[str]) -> Settings:
     """Return settings from a TOML file."""
-    try:
+    with reading(path, ParameterError, "settings in TOML"):
         return from_dict(cls, tomllib.loads(Path(path).read_text(encoding="utf-8")), str(path))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ParameterError(f"{path}: cannot be read as TOML ({error})") from error
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mirkit._files import replacing, write_json
+from mirkit._reading import reading
 from mirkit.errors import CheckpointError
 
 __all__ = ["FORMAT", "Checkpoint", "bundled", "check_arrays", "find", "sha256"]
@@ -243,10 +244,8 @@ def sha256(folder: str | os.PathLike[str]) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
+    with reading(path, CheckpointError, "a file of a mirkit model folder"):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error}); is it a mirkit model folder?") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds {type(content).__name__}, wanted an object with named values")
     return content

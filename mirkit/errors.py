@@ -18,8 +18,19 @@ __all__ = [
 ]
 
 
+MOST_CHARACTERS = 1500
+
+
 class MirkitError(Exception):
-    """Base of all mirkit errors; the message says what came, what was wanted and what to do."""
+    """Base of all mirkit errors; the message says what came, what was wanted and what to do.
+
+    Messages quote the input; of one longer than a screen the middle is left out.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        if len(message) > MOST_CHARACTERS:
+            message = f"{message[: MOST_CHARACTERS // 2]} [...] {message[-MOST_CHARACTERS // 3 :]}"
+        super().__init__(message)
 
 
 class ParameterError(MirkitError, ValueError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirkit import checkpoint
 from mirkit._files import write_json
+from mirkit._reading import DAMAGE
 from mirkit.activity.inference import load, predict
 from mirkit.activity.metrics import SCALES_S, ClipRule, Scores, evaluate_scales
 from mirkit.activity.model import Model
@@ -80,7 +81,7 @@ class Evaluation:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise ParameterError(f"{path}: cannot be read ({error.strerror})") from error
-        except ValueError:  # no JSON at all
+        except DAMAGE:  # no JSON at all
             content = None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ParameterError(
@@ -89,7 +90,7 @@ class Evaluation:
         try:
             scales = tuple(Scores.from_json(one) for one in content["scales"])
             return cls(content["name"], scales, content["about"])
-        except (ParameterError, KeyError, TypeError) as error:
+        except DAMAGE as error:
             raise ParameterError(f"{path}: damaged ({error}); evaluate the model anew") from error
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mirkit._files import write_json
+from mirkit._reading import reading
 from mirkit._typing import LabelFrames
 from mirkit.annotation.intervals import Intervals
 from mirkit.annotation.taxonomy import Taxonomy
@@ -99,10 +100,8 @@ class ActivityAnnotation:
         from mirkit.annotation import formats
 
         path = Path(folder) / "activity.json"
-        try:
+        with reading(path, AnnotationError, "a result of mirkit"):
             return formats.activity_from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise AnnotationError(f"{path}: not a result of mirkit ({error})") from error
 
     @classmethod
     def from_intervals(

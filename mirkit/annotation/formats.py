@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirkit._files import write_text
+from mirkit._reading import DAMAGE, reading
 from mirkit.annotation.activity import ACTIVE, ActivityAnnotation, runs
 from mirkit.annotation.intervals import Intervals
 from mirkit.dsp import FrameGrid
@@ -225,7 +226,7 @@ def activity_from_json(content: Mapping[str, Any]) -> ActivityAnnotation:
             raise AnnotationError(f"unknown format {content['format']!r}; wanted 'mirkit.activity/1'")
         values = np.array(content["values"], dtype=np.float32).reshape(len(content["labels"]), -1)
         return ActivityAnnotation(FrameGrid(**content["grid"]), tuple(content["labels"]), values)
-    except (KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise AnnotationError(f"not an activity in mirkit's JSON: {error}") from error
 
 
@@ -272,15 +273,13 @@ def write_jams(path: PathLike, intervals: Intervals, duration_s: float) -> None:
 def read_jams(path: PathLike) -> Intervals:
     """Return the observations of the first ``tag_open`` annotation of a JAMS file."""
     jams = _import_jams()
-    found = jams.load(os.fspath(path), validate=False).search(namespace="tag_open")
-    if not found:
-        raise AnnotationError(f"{path}: no 'tag_open' annotation; wanted the kind that write_jams writes")
-    observations = list(found[0].data)
-    return Intervals(
-        np.array([[o.time, o.time + o.duration] for o in observations]).reshape(-1, 2),
-        [str(o.value) for o in observations],
-        np.array([1.0 if o.confidence is None else o.confidence for o in observations]),
-    )
+    with reading(path, AnnotationError, "a JAMS file with a 'tag_open' annotation"):
+        found = jams.load(os.fspath(path), validate=False).search(namespace="tag_open")
+        observations = list(found[0].data)
+        times_s = [[float(o.time), float(o.time + o.duration)] for o in observations]
+        scores = [1.0 if o.confidence is None else float(o.confidence) for o in observations]
+        labels = [str(o.value) for o in observations]
+        return Intervals(np.array(times_s).reshape(-1, 2), labels, np.array(scores))
 
 
 def _import_jams() -> Any:
@@ -306,7 +305,9 @@ def _text(path: PathLike) -> str:
 
 
 def _table(path: PathLike) -> tuple[list[str], list[list[str]]]:
-    rows = [row for row in csv.reader(io.StringIO(_text(path))) if row]
+    text = _text(path)
+    with reading(path, AnnotationError, "a table of comma-separated values"):
+        rows = [row for row in csv.reader(io.StringIO(text)) if row]
     if not rows:
         raise AnnotationError(f"{path}: is empty; wanted a header line and rows of comma-separated values")
     return [name.strip() for name in rows[0]], rows[1:]

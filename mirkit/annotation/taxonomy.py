@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
+from mirkit._reading import read_plain_yaml, reading
 from mirkit.errors import AnnotationError, ParameterError
 
 __all__ = ["Taxonomy"]
@@ -90,16 +91,14 @@ class Taxonomy:
         AnnotationError
             If there is no such taxonomy or its keys are not these.
         """
-        import yaml
-
         bundled = resources.files("mirkit") / "taxonomies" / f"{name_or_file}.yaml"
         source = bundled if bundled.is_file() else Path(name_or_file)
         if not source.is_file():
             raise AnnotationError(
                 f"no taxonomy {str(name_or_file)!r}; use 'instruments18', 'stems6' or the path of a YAML file"
             )
-        try:
-            content = yaml.safe_load(source.read_text(encoding="utf-8"))
+        with reading(source, AnnotationError, "a taxonomy 'labels: {class: [source label, ...]}'"):
+            content = read_plain_yaml(Path(str(source)), AnnotationError)
             aliases = {raw: label for label, raws in content["labels"].items() for raw in raws or ()}
             every = tuple(content["labels"])
             ambiguous = {
@@ -107,11 +106,7 @@ class Taxonomy:
                 for raw, labels in content.get("ambiguous", {}).items()
             }
             outside = frozenset(content.get("outside", ()))
-        except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-            raise AnnotationError(
-                f"{source}: not a taxonomy ({error}); wanted 'labels: {{class: [source label, ...]}}'"
-            ) from error
-        return cls(Path(str(name_or_file)).stem, every, aliases, ambiguous, outside)
+            return cls(Path(str(name_or_file)).stem, every, aliases, ambiguous, outside)
 
     def canonical(self, raw: str) -> str | None:
         """Return the class of a source label, or None if it is outside, ambiguous or not known."""

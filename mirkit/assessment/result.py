@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirkit._files import write_json, write_text
+from mirkit._reading import reading
 from mirkit._typing import Frames
 from mirkit.dsp import FrameGrid
 from mirkit.errors import AnnotationError
@@ -241,7 +242,7 @@ class Assessment:
     def read(cls, folder: str | os.PathLike[str]) -> Assessment:
         """Return what `write`, or ``mirkit assessment predict``, wrote into a folder."""
         path = Path(folder) / FILE
-        try:
+        with reading(path, AnnotationError, "a result of mirkit assessment"):
             content = json.loads(path.read_text(encoding="utf-8"))
             if content.get("format") != FORMAT:
                 raise ValueError(f"format is {content.get('format')!r}, wanted {FORMAT!r}")
@@ -273,8 +274,6 @@ class Assessment:
                 content["octave_st"],
                 content["about"],
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise AnnotationError(f"{path}: not a result of mirkit assessment ({error})") from error
 
 
 def _rows(table: npt.NDArray[np.void]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirkit._files import write_text
+from mirkit._reading import reading
 from mirkit.errors import AnnotationError, MissingDependencyError, ParameterError
 
 __all__ = ["SCORE_NOTE", "Score", "read_score"]
@@ -179,7 +180,7 @@ def read_score(path: str | os.PathLike[str], *, part: str | int | None = None) -
 
 
 def _read_csv(path: Path) -> Score:
-    try:
+    with reading(path, AnnotationError, "a score with columns onset_beat, duration_beat, pitch_midi"):
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         notes = np.zeros(len(rows), SCORE_NOTE)
@@ -192,10 +193,6 @@ def _read_csv(path: Path) -> Score:
                 bool(int(row.get("grace") or 0)),
             )
         return Score(_one_voice(notes))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnnotationError(
-            f"{path}: not a score ({error}); wanted columns onset_beat, duration_beat, pitch_midi"
-        ) from error
 
 
 def _check_content(path: Path) -> None:

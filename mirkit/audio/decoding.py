@@ -16,6 +16,8 @@ from mirkit.audio.truncation import is_mp3, missing_bytes, xing_tag
 from mirkit.errors import AudioError, MissingDependencyError
 
 _PIECE_LENGTH = 1 << 17  # samples a channel and read
+LOWEST_RATE = 100
+"""Below, a damaged header: brought to a usual rate, a small file would fill the memory."""
 _PREROLL_S = 1.0  # decoded and dropped before a start, since lossy frames lean on earlier ones
 # Demuxers that open one local file. Playlists are not among them: they could name any other file.
 _AV_FORMATS = (
@@ -85,6 +87,8 @@ def open_source(path: Path) -> Iterator[Source]:
     with _opened(path, magic) as source:
         if all(info.n_samples == 0 for info in source.infos):
             raise AudioError(f"{path}: the file has a header but no samples; record or export it again")
+        if (lowest := min(info.sample_rate for info in source.infos)) < LOWEST_RATE:
+            raise AudioError(f"{path}: a sample rate of {lowest} Hz is none of sound; mend the file's header")
         yield source
 
 
@@ -122,7 +126,7 @@ def _sndfile(path: Path) -> Any:
 
     try:
         return soundfile.SoundFile(os.fspath(path))
-    except soundfile.LibsndfileError:
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: .raw, which says nothing about its samples
         return None
 
 
@@ -183,6 +187,8 @@ class _AvSource:
         self._path, self._container = path, container
         streams = container.streams.audio
         for number, stream in enumerate(streams):
+            if stream.codec_context is None:
+                raise AudioError(f"{path}: stream {number} is in no format that is known here; convert it")
             if not stream.codec_context.sample_rate or not stream.codec_context.channels:
                 raise AudioError(
                     f"{path}: stream {number} has no sample rate or no channels; export it again"

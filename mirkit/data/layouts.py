@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from mirkit._reading import reading
 from mirkit.data.dataset import TrackSet
 from mirkit.data.folder import read_folder, songs_with_audio
 from mirkit.data.medleydb import metadata_files, read_medleydb
@@ -89,10 +90,8 @@ def read_split(path: str | Path) -> Mapping[str, tuple[str, ...]]:
     DatasetError
         If the file is not such a mapping.
     """
-    try:
+    with reading(path, DatasetError, "a split in JSON"):
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: not readable as JSON ({error})") from error
     listed = isinstance(content, dict) and all(isinstance(ids, list) for ids in content.values())
     if not listed or not all(isinstance(name, str) for ids in content.values() for name in ids):
         raise DatasetError(

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mirkit._reading import read_plain_yaml
 from mirkit.errors import DatasetError
 
 __all__ = ["OutsideError", "inside", "read_yaml", "text"]
 
-MAX_BYTES = 4_000_000
-MAX_DEPTH = 32
-PLAIN_TAGS = tuple(
-    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")
-)
 YES_NO = ("excerpt", "has_bleed", "instrumental")
 
 
@@ -39,51 +35,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         If the file cannot be read, is not YAML, is not a mapping, or has tags, aliases or very deep
         nesting: tags can make objects, aliases can make cycles or expand without end.
     """
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DatasetError(
-                f"{path}: {path.stat().st_size} bytes; metadata of at most {MAX_BYTES} is read"
-            )
-        content = path.read_text(encoding="utf-8-sig")
-        _refuse_tricks(path, yaml.parse(content, Loader=loader))
-        mapping = yaml.load(content, Loader=loader)  # noqa: S506  (a safe loader, the faster one if built)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"{path}: not readable as YAML ({_one_line(error)}); mend or remove it") from error
+    mapping = read_plain_yaml(path, DatasetError)
     if not isinstance(mapping, dict):
         raise DatasetError(f"{path}: holds a {type(mapping).__name__}; wanted a mapping 'key: value'")
     for key in YES_NO:
         if key in mapping:
             mapping[key] = _is_yes(mapping[key])
     return mapping
-
-
-def _refuse_tricks(path: Path, events: Any) -> None:
-    import yaml
-
-    depth = 0
-    for event in events:
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.AliasEvent):
-            raise DatasetError(f"{path}, line {line}: alias *{event.anchor}; write the value out instead")
-        tag = getattr(event, "tag", None)
-        if tag is not None and tag not in PLAIN_TAGS:
-            raise DatasetError(f"{path}, line {line}: tag {tag}; only plain values are read, remove the tag")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise DatasetError(
-                f"{path}, line {line}: nested more than {MAX_DEPTH} deep; this is no song's metadata"
-            )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _is_yes(value: Any) -> bool:

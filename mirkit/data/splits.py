@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mirkit._files import write_json
+from mirkit._reading import reading
 from mirkit.data.artists import Entry, artist_groups, leaks, title_of
 from mirkit.data.dataset import TrackSet
 from mirkit.errors import DatasetError, ParameterError
@@ -82,11 +83,9 @@ def read_track_list(path: str | Path) -> list[Entry]:
         If the file cannot be read or lacks a column.
     """
     wanted = ("dataset", "track_id", "artist", "has_bleed", "instruments")
-    try:
+    with reading(path, DatasetError, "a track list in CSV"):
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as CSV ({error})") from error
     if not rows or any(row.get(column) is None for row in rows for column in wanted):
         raise DatasetError(f"{path}: not a track list; wanted rows under the header {','.join(wanted)}")
     several = len({row["dataset"] for row in rows}) > 1

@@ -22,6 +22,7 @@ import numpy as np
 
 from mirkit import _config, audio
 from mirkit._files import replacing, write_json
+from mirkit._reading import DAMAGE
 from mirkit.errors import DatasetError, ParameterError
 from mirkit.parallel import Backend, Outcome, Progress, map_all
 from mirkit.sampling import features
@@ -298,7 +299,7 @@ def _settings(folder: Path) -> FeatureConfig:
                 f"{folder}: is an index of format {content['format']!r}, wanted {FORMAT!r}; make it anew"
             )
         return _config.from_dict(FeatureConfig, content["features"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *DAMAGE) as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(f"{path}: is damaged ({error}); make the index anew") from error
@@ -311,7 +312,7 @@ def _part(folder: Path, n_bins: int) -> Part:
         ends = np.cumsum([0, *(entry.n_frames for entry in entries)])
         if any(entry.first != end for entry, end in zip(entries, ends, strict=False)):
             raise ValueError("sounds.json does not say where each sound begins")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *DAMAGE) as error:
         raise _damaged(folder, str(error)) from error
     shape, wanted = _mapped(folder).shape, (int(ends[-1]), n_bins)
     if shape != wanted:
@@ -322,7 +323,7 @@ def _part(folder: Path, n_bins: int) -> Part:
 def _mapped(folder: Path) -> np.ndarray:
     try:
         stored: np.ndarray = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, *DAMAGE) as error:
         raise _damaged(folder, f"frames.npy: {error}") from error
     if stored.dtype != np.int8 or stored.ndim != 2:
         raise _damaged(folder, f"frames.npy holds {stored.dtype} of {stored.ndim} dimensions")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mirkit import _config, audio
+from mirkit._reading import reading
 from mirkit._typing import Signal
 from mirkit.data import open_dataset
 from mirkit.errors import DatasetError, ParameterError
@@ -120,11 +121,8 @@ def read_sources(path: str | os.PathLike[str], split: str) -> Material:
         If the file is not such a list.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        entries = content["source"]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise ParameterError(f"{path}: wanted a TOML list of [[source]] entries ({error})") from error
+    with reading(path, ParameterError, "a TOML list of [[source]] entries"):
+        entries = [dict(entry) for entry in tomllib.loads(path.read_text(encoding="utf-8"))["source"]]
     sources = [_config.from_dict(Source, entry, f"{path}: source {k}") for k, entry in enumerate(entries)]
     hosts: list[Host] = []
     files: dict[str, list[tuple[Source, Path]]] = {"loops": [], "one-shots": []}

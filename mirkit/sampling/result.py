@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mirkit._files import write_json, write_text
+from mirkit._reading import reading
 from mirkit.annotation import Intervals, formats
 from mirkit.errors import AnnotationError, ParameterError
 
@@ -183,7 +184,7 @@ class Detections:
     def read(cls, folder: str | os.PathLike[str]) -> Detections:
         """Return what `write` wrote; `AnnotationError` if it is missing or damaged."""
         path = Path(folder) / FILE
-        try:
+        with reading(path, AnnotationError, "a result of mirkit sampling"):
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] != FORMAT:
                 raise ValueError(f"format is {content['format']!r}, wanted {FORMAT!r}")
@@ -200,8 +201,6 @@ class Detections:
                 content["threshold"],
                 _read_evidence(Path(folder) / EVIDENCE_FILE),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise AnnotationError(f"{path}: not a result of mirkit sampling ({error})") from error
 
     def excerpt(self, start_s: float, end_s: float) -> Detections:
         """Return what begins within a stretch of the song, with times from its start; the verdict stays."""

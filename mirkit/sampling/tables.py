@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mirkit._reading import reading
 from mirkit.annotation import Intervals
 from mirkit.errors import DatasetError
 from mirkit.sampling.pairs import PairSet, SamplePair
@@ -227,7 +228,7 @@ def truth_of(rows: Sequence[Mapping[str, Any]], label: str) -> Detections:
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of a CSV file that must have some columns; `DatasetError` if it has not."""
-    try:
+    with reading(path, DatasetError, "a table in CSV"):
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
             table = csv.DictReader(file, skipinitialspace=True)
             if missing := [name for name in columns if name not in (table.fieldnames or ())]:
@@ -235,8 +236,6 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
                     f"{path}: columns {', '.join(missing)} are missing; wanted {', '.join(columns)}"
                 )
             rows = list(table)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     for line, row in enumerate(rows, start=2):
         if None in row.values():
             raise DatasetError(f"{path}, line {line}: fewer values than the header has columns")

@@ -13,6 +13,7 @@ import numpy as np
 
 from mirkit import audio
 from mirkit._files import write_json
+from mirkit._reading import reading
 from mirkit.annotation import ActivityAnnotation
 from mirkit.audio import Audio
 from mirkit.dsp import FrameGrid
@@ -168,12 +169,10 @@ def write_description(
 def read_description(folder: Path) -> dict[str, Any]:
     """Return ``separation.json`` of a result folder; `AnnotationError` if it is none."""
     path = folder / FILE
-    try:
+    with reading(path, AnnotationError, "a result of mirkit separation"):
         content = json.loads(path.read_text(encoding="utf-8"))
         names = [str(name) for name in content["stems"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnnotationError(f"{path}: not a result of mirkit separation ({error})") from error
-    return {**content, "stems": names}
+        return {**content, "stems": names}
 
 
 def stem_file(folder: Path, name: str) -> Path:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mirkit._reading import reading
 from mirkit.checkpoint import Checkpoint
 from mirkit.errors import CheckpointError
 from mirkit.separation.config import Config, FeatureConfig, InferenceConfig, UMXConfig
@@ -256,10 +257,8 @@ def _features(general: dict[str, Any], n_input_bins: int, bandwidth_hz: float) -
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
+    with reading(path, CheckpointError, "a JSON file of Open-Unmix"):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds {type(content).__name__}, wanted an object")
     return content

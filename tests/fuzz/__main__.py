@@ -32,7 +32,9 @@ def main() -> int:
     weights = sum(reader.weight for reader in chosen.values())
     total: Counter[str] = Counter()
     started = time.monotonic()
-    print(f"{'reader':24s} {'inputs':>8s} {'read':>8s} {'refused':>8s} {'kinds':>6s} {'MB':>6s} {'slowest s':>9s} failures")
+    print(
+        f"{'reader':24s} {'inputs':>8s} {'read':>8s} {'refused':>8s} {'kinds':>6s} {'MB':>6s} {'slowest s':>9s} failures"
+    )
     for name, reader in chosen.items():
         count = max(1, round(options.inputs * reader.weight / weights))
         found = run(name, count, options.seed, options.keep)
@@ -54,13 +56,25 @@ def main() -> int:
 
 def run(name: str, count: int, seed: int, keep: Path) -> dict[str, object]:
     """Return what became of a reader's inputs; a child that dies is counted and followed by another."""
-    result = {"inputs": 0, "read": 0, "refused": 0, "kinds": 0, "grown_mb": 0.0, "slowest_s": 0.0, "failed": 0}
+    result = {
+        "inputs": 0,
+        "read": 0,
+        "refused": 0,
+        "kinds": 0,
+        "grown_mb": 0.0,
+        "slowest_s": 0.0,
+        "failed": 0,
+    }
     failures: Counter[str] = Counter()
     while result["inputs"] < count:
         with tempfile.TemporaryDirectory(prefix="mirkit-fuzz-") as folder:
             command = [sys.executable, "-m", "tests.fuzz.child", name, str(result["inputs"]), str(count)]
             done = subprocess.run(
-                [*command, str(seed), folder, str(keep)], cwd=ROOT, capture_output=True, text=True, check=False
+                [*command, str(seed), folder, str(keep)],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             if '{"inputs"' not in done.stdout and not result["inputs"]:
                 raise SystemExit(f"{name}: the seeds cannot be made or read\n{done.stderr}")

@@ -86,7 +86,11 @@ def fuzz(reader: Reader, first: int, count: int, seed: int, folder: Path, keep: 
     resource.setrlimit(resource.RLIMIT_AS, (_size() + 3 * MEMORY, resource.RLIM_INFINITY))
     for k in range(first, count):
         rng = np.random.default_rng((seed, k))
-        case = corpus[k] if k < n_seeds else mutated(corpus[rng.integers(len(corpus))], corpus, reader.words, rng)
+        case = (
+            corpus[k]
+            if k < n_seeds
+            else mutated(corpus[rng.integers(len(corpus))], corpus, reader.words, rng)
+        )
         write(case, room)
         started = time.monotonic()
         outcome, where = attempt(reader, room)

@@ -11,7 +11,18 @@ Case = Mapping[str, bytes]
 """File name, relative to the folder that is read, to content."""
 
 MOST_BYTES = 200_000
-NUMBERS = (b"0", b"-1", b"1e999", b"NaN", b"-Infinity", b"9" * 25, b"9" * 5000, b"1e-320", b"2147483648", b"0x7f")
+NUMBERS = (
+    b"0",
+    b"-1",
+    b"1e999",
+    b"NaN",
+    b"-Infinity",
+    b"9" * 25,
+    b"9" * 5000,
+    b"1e-320",
+    b"2147483648",
+    b"0x7f",
+)
 TEXTS = (b"", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b"../../../etc/passwd", b"/etc/passwd",
          b"A" * 3000, "\u202e\U0001f600".encode(), b"\xed\xa0\x80", b"CON", b"%s%n", b"*", b"null", b"true")  # fmt: skip
 DEEP = (b"[" * 5000, b'{"a":' * 3000, b"(" * 3000, b"<a>" * 3000, b"- " * 3000)

@@ -48,7 +48,9 @@ def named(name: str, *contents: bytes) -> list[Case]:
 
 def words_of(*contents: bytes) -> tuple[bytes, ...]:
     """Return the words of texts, as a dictionary of the format."""
-    return tuple(sorted({word for content in contents for word in re.findall(rb"[\w.]{2,24}|[^\w\s]+", content)}))
+    return tuple(
+        sorted({word for content in contents for word in re.findall(rb"[\w.]{2,24}|[^\w\s]+", content)})
+    )
 
 
 GRID = FrameGrid(0.0, 0.5, 4)
@@ -95,9 +97,17 @@ def text_readers() -> list[Reader]:
         ("activity_csv", formats.read_activity_csv, lambda f: formats.write_activity_csv(f / "a", ACTIVITY), made.CSV_TRICKS),
         ("jams", formats.read_jams, lambda f: formats.write_jams(f / "a", INTERVALS, 3.0), made.JSON_TRICKS),
     ]  # fmt: skip
-    words = words_of(b'time start_s end_s label score start_time end_time instrument_label S01 piano "tag_open" { } [ ] , : \t namespace data value')
+    words = words_of(
+        b'time start_s end_s label score start_time end_time instrument_label S01 piano "tag_open" { } [ ] , : \t namespace data value'
+    )
     return [
-        Reader(name, lambda folder, read=read: read(only(folder)), written(write, tricks), words, 0.3 if name == "jams" else 1.0)
+        Reader(
+            name,
+            lambda folder, read=read: read(only(folder)),
+            written(write, tricks),
+            words,
+            0.3 if name == "jams" else 1.0,
+        )
         for name, read, write, tricks in pairs
     ]
 
@@ -110,18 +120,23 @@ TAXONOMY = b"labels:\n  keys: [piano, 'electric piano']\n  voice: [singer]\nambi
 
 
 def read_config(folder: Path) -> object:
-    task = (activity, assessment, sampling, separation)[only(folder).stat().st_size % 4]
-    return task.Config.from_toml(only(folder))
+    tasks = {"activity": activity, "assessment": assessment, "sampling": sampling, "separation": separation}
+    path = only(folder)
+    return tasks[path.stem].Config.from_toml(path)
 
 
 def config_seeds() -> list[Case]:
     root = TESTS.parent / "mirkit"
-    contents = [path.read_bytes() for path in sorted(root.glob("*/configs/*.toml"))]
-    return named("config.toml", *contents, *made.TOML_TRICKS)
+    files = sorted(root.glob("*/configs/*.toml"))
+    listed = [(f"{path.parents[1].name}.toml", path.read_bytes()) for path in files]
+    listed += [(f"{task}.toml", trick) for task in ("activity", "sampling") for trick in made.TOML_TRICKS]
+    return [{name: content} for name, content in listed]
 
 
 def dataset_words() -> tuple[bytes, ...]:
-    return words_of(b"stems: S01: filename: instrument: artist: mix_filename: stem_dir: raw_dir: .. / ../ [ ] { } , has_bleed yes no !!str & * | > - ?")
+    return words_of(
+        b"stems: S01: filename: instrument: artist: mix_filename: stem_dir: raw_dir: .. / ../ [ ] { } , has_bleed yes no !!str & * | > - ?"
+    )
 
 
 def read_songs(folder: Path) -> object:
@@ -156,7 +171,9 @@ def result_seeds() -> list[Case]:
     melody = made.tone(22050, 1, 1.5)
 
     def assess(folder: Path) -> None:
-        assessment.predict(assessment.load(), melody, score=assessment.Score.from_rows([(0, 1, 62), (1, 1, 66)])).write(folder)
+        assessment.predict(
+            assessment.load(), melody, score=assessment.Score.from_rows([(0, 1, 62), (1, 1, 66)])
+        ).write(folder)
 
     detections = sampling.Detections(INTERVALS, np.zeros(2), np.ones(2), 0.9)
     cases = [
@@ -166,7 +183,15 @@ def result_seeds() -> list[Case]:
         {**made.files_of(detections.write), "evidence.npz": evidence()},
     ]
     with_trap = {**made.files_of(detections.write), "evidence.npz": evidence(trap=True)}
-    return [*cases, with_trap, *({name: trick} for trick in made.JSON_TRICKS for name in ("activity.json", "separation.json", "assessment.json"))]
+    return [
+        *cases,
+        with_trap,
+        *(
+            {name: trick}
+            for trick in made.JSON_TRICKS
+            for name in ("activity.json", "separation.json", "assessment.json")
+        ),
+    ]
 
 
 def evidence(*, trap: bool = False) -> bytes:
@@ -185,7 +210,11 @@ def evidence(*, trap: bool = False) -> bytes:
 
 
 def read_result(folder: Path) -> object:
-    kinds = {"separation.json": separation.Separation, "assessment.json": assessment.Assessment, "detections.json": sampling.Detections}
+    kinds = {
+        "separation.json": separation.Separation,
+        "assessment.json": assessment.Assessment,
+        "detections.json": sampling.Detections,
+    }
     present = {path.name for path in folder.iterdir()}
     found = [kind.read(folder) for name, kind in kinds.items() if name in present]
     if not found or "activity.json" in present:
@@ -204,7 +233,9 @@ def scores_seeds() -> list[Case]:
 
     values = np.linspace(0, 1, 8).reshape(2, 4)
     truth = ActivityAnnotation(GRID, ("piano", "voice"), (values > 0.4).astype(np.float32))
-    (content,) = made.files_of(lambda f: Evaluation("m", (activity.evaluate([truth], [ACTIVITY]),), {}).write(f / "a.json")).values()
+    (content,) = made.files_of(
+        lambda f: Evaluation("m", (activity.evaluate([truth], [ACTIVITY]),), {}).write(f / "a.json")
+    ).values()
     return named("scores.json", content, *made.JSON_TRICKS)
 
 
@@ -216,7 +247,10 @@ def pair_seeds() -> list[Case]:
 
     values = {"query": "q", "song": "s", "query_path": "q.wav", "song_path": "s.wav", "split": "train", "start_s": "1.5", "end_s": "2.5",
               "pitch_shift_st": "2", "tempo_ratio": "1.1", "query_start_s": "0", "query_end_s": "1", "kind": "planted", "type": "drum loop"}  # fmt: skip
-    tables = [",".join(columns) + "\n" + ",".join(values.get(c, "") for c in columns) + "\n" for columns in (PAIR_COLUMNS, OCCURRENCE_COLUMNS)]
+    tables = [
+        ",".join(columns) + "\n" + ",".join(values.get(c, "") for c in columns) + "\n"
+        for columns in (PAIR_COLUMNS, OCCURRENCE_COLUMNS)
+    ]
     good = {"pairs.csv": tables[0].encode(), "occurrences.csv": tables[1].encode()}
     return [good, *({**good, name: trick} for name in good for trick in made.CSV_TRICKS)]
 
@@ -300,7 +334,11 @@ def read_wad(folder: Path) -> object:
 def wad_seeds() -> list[Case]:
     import struct
 
-    content = struct.pack("<4sii", b"PWAD", 2, 20) + b"MThd...." + struct.pack("<ii8sii8s", 12, 8, b"D_MAP01", 12, 8, b"D_MAP02")
+    content = (
+        struct.pack("<4sii", b"PWAD", 2, 20)
+        + b"MThd...."
+        + struct.pack("<ii8sii8s", 12, 8, b"D_MAP01", 12, 8, b"D_MAP02")
+    )
     return named("music.wad", content, struct.pack("<4sii", b"IWAD", 0x7FFFFFFF, 12))
 
 
@@ -323,7 +361,11 @@ def read_module(folder: Path) -> object:
 
 
 def recorded_seeds() -> list[Case]:
-    return [{"flute_A4.wav": case["sound.wav"]} for case in [*made.sounds(), *made.odd_sounds()] if "sound.wav" in case]
+    return [
+        {"flute_A4.wav": case["sound.wav"]}
+        for case in [*made.sounds(), *made.odd_sounds()]
+        if "sound.wav" in case
+    ]
 
 
 def read_recorded(folder: Path) -> object:
@@ -358,7 +400,9 @@ def tiny_models() -> dict[str, dict[str, bytes]]:
     known = Checkpoint.load(TESTS.parent / "mirkit" / "models" / "activity-default")
     if isinstance(known.extra["thresholds"], dict):
         extra = {"thresholds": {"piano": 0.5, "voice": 0.5}}
-    listed["activity"] = Checkpoint("activity", "tiny", config.to_dict(), ("piano", "voice"), arrays, "# tiny\n", {}, {}, 0, extra)
+    listed["activity"] = Checkpoint(
+        "activity", "tiny", config.to_dict(), ("piano", "voice"), arrays, "# tiny\n", {}, {}, 0, extra
+    )
     found = {task: made.files_of(checkpoint.save) for task, checkpoint in listed.items()}
     bundled = TESTS.parent / "mirkit" / "models" / "sampling-default"
     found["sampling"] = {path.name: path.read_bytes() for path in bundled.iterdir()}
@@ -368,14 +412,25 @@ def tiny_models() -> dict[str, dict[str, bytes]]:
 def model_seeds(task: str) -> list[Case]:
     good = tiny_models()[task]
     sizes = (b"1000000000", b"-3", b"0", b"2.5", b'"a"', b"[]", b"null", b"1e99")
-    wild = [{**good, "config.json": re.sub(rb'("[a-z_]+"): [0-9]+,', rb"\1: " + size + b",", good["config.json"], count=n)} for size in sizes for n in (3, 9)]
+    wild = [
+        {
+            **good,
+            "config.json": re.sub(
+                rb'("[a-z_]+"): [0-9]+,', rb"\1: " + size + b",", good["config.json"], count=n
+            ),
+        }
+        for size in sizes
+        for n in (3, 9)
+    ]
     tricks = [{**good, "weights.safetensors": trick} for trick in made.TENSOR_TRICKS]
     pickled = {**good, "weights.safetensors": pickle.dumps(made.Trap())}
     return [good, *wild, *tricks, pickled, *({**good, "config.json": trick} for trick in made.JSON_TRICKS)]
 
 
 def read_model(folder: Path, task: str) -> object:
-    module = {"activity": activity, "assessment": assessment, "sampling": sampling, "separation": separation}[task]
+    module = {"activity": activity, "assessment": assessment, "sampling": sampling, "separation": separation}[
+        task
+    ]
     return module.load(folder)
 
 
@@ -393,29 +448,54 @@ def unmix_seeds() -> list[Case]:
         torch.save(content, folder / "vocals.pth", **options)
 
     general = json.dumps({"nfft": 64, "nhop": 16, "sample_rate": 8000.0, "nb_channels": 2}).encode()
-    arguments = json.dumps({"args": {"nfft": 64, "nb_channels": 2, "hidden_size": 4, "bandwidth": 3500}}).encode()
+    arguments = json.dumps(
+        {"args": {"nfft": 64, "nb_channels": 2, "hidden_size": 4, "bandwidth": 3500}}
+    ).encode()
     texts = {"separator.json": general, "vocals.json": arguments}
     state = network.state_dict()
     contents = [
         made.files_of(lambda folder: save(folder, state)),
         made.files_of(lambda folder: save(folder, state, _use_new_zipfile_serialization=False)),
         made.files_of(lambda folder: save(folder, made.Trap())),
-        made.files_of(lambda folder: save(folder, {**state, "x": made.Trap()}, _use_new_zipfile_serialization=False)),
+        made.files_of(
+            lambda folder: save(folder, {**state, "x": made.Trap()}, _use_new_zipfile_serialization=False)
+        ),
         {"vocals.pth": pickle.dumps(made.Trap())},
-        {"vocals.pth": made.archive({"archive/data.pkl": pickle.dumps(made.Trap()), "archive/version": b"3\n"})},
+        {
+            "vocals.pth": made.archive(
+                {"archive/data.pkl": pickle.dumps(made.Trap()), "archive/version": b"3\n"}
+            )
+        },
         {"vocals.pth": made.archive({"archive/data.pkl": bytes(100_000_000)})},
     ]
     found: list[Case] = [{**texts, **content} for content in contents]
     digest = hashlib.sha256(contents[0]["vocals.pth"]).hexdigest()[:8]
     found.append({**texts, f"vocals-{digest}.pth": contents[0]["vocals.pth"]})
     huge = texts["vocals.json"].replace(b'"hidden_size": 4', b'"hidden_size": 4000000000')
-    found += [{**found[0], "vocals.json": huge}, *({**found[0], "separator.json": trick} for trick in made.JSON_TRICKS)]
+    found += [
+        {**found[0], "vocals.json": huge},
+        *({**found[0], "separator.json": trick} for trick in made.JSON_TRICKS),
+    ]
     return found
 
 
 XML_WORDS = words_of(made.musicxml(), made.ENTITIES, b"<!DOCTYPE <!ENTITY <![CDATA[ ]]> <chord/> <rest/> <grace/> <tie type='start'/> <backup> <forward> <ending> <segno/>")  # fmt: skip
-MIDI_WORDS = (b"MThd", b"MTrk", b"\xff\x51\x03", b"\xff\x58\x04", b"\xff\x59\x02", b"\xff\x2f\0", b"\xf0", b"\xff\xff\xff\x7f", b"\x90", b"\xc0", b"\xff\x7f")
-MODEL_WORDS = words_of(b'{ } [ ] : , "F32" "F16" "I64" "BF16" shape dtype data_offsets network targets labels thresholds extra __metadata__ null true')
+MIDI_WORDS = (
+    b"MThd",
+    b"MTrk",
+    b"\xff\x51\x03",
+    b"\xff\x58\x04",
+    b"\xff\x59\x02",
+    b"\xff\x2f\0",
+    b"\xf0",
+    b"\xff\xff\xff\x7f",
+    b"\x90",
+    b"\xc0",
+    b"\xff\x7f",
+)
+MODEL_WORDS = words_of(
+    b'{ } [ ] : , "F32" "F16" "I64" "BF16" shape dtype data_offsets network targets labels thresholds extra __metadata__ null true'
+)
 
 
 def _readers() -> dict[str, Reader]:
@@ -423,7 +503,7 @@ def _readers() -> dict[str, Reader]:
         Reader("sound", read_sound, lambda: [*made.sounds(), *made.odd_sounds()], SOUND_WORDS, 6),
         *text_readers(),
         Reader("taxonomy", read_taxonomy, lambda: named("t.yaml", TAXONOMY, *made.YAML_TRICKS), words_of(TAXONOMY), 0.7),
-        Reader("config", read_config, config_seeds, words_of(*(case["config.toml"] for case in config_seeds()[:4])), 1),
+        Reader("config", read_config, config_seeds, words_of(*(content for case in config_seeds()[:9] for content in case.values())), 1),
         Reader("dataset", read_songs, song_seeds, dataset_words(), 2),
         Reader("result", read_result, result_seeds, words_of(b'{ } [ ] : , format labels values grid n_frames hop_s stems null true "../x"'), 1.5),
         Reader("scores", read_scores, scores_seeds, words_of(b"{ } [ ] : , format scales summary labels null"), 0.7),

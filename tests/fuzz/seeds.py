@@ -188,7 +188,14 @@ JSON_TRICKS = (
     b"[" * 100_000, b'{"format":' * 5000, b"NaN", b'{"format": 1e999}', b"\xff\xfe{\0}\0", b'"\\ud800"', b"1" * 6000,
     b'{"a": "' + b"x" * 100_000 + b'"}', b"[]", b"null", b"",
 )  # fmt: skip
-TOML_TRICKS = (b"a = " + b"[" * 5000, b"source = 1\n", b"[[source]]\n", b"source = [1, 2]\n", b"a=1979-13-45\n", b"a.b=1\na=2\n")
+TOML_TRICKS = (
+    b"a = " + b"[" * 5000,
+    b"source = 1\n",
+    b"[[source]]\n",
+    b"source = [1, 2]\n",
+    b"a=1979-13-45\n",
+    b"a.b=1\na=2\n",
+)
 CSV_TRICKS = (
     b"a" * 200_000, b'start_s,end_s,label,score\n"' + b"x" * 140_000, b"start_s,a\n0,\0\n1,2\n", b"\xef\xbb\xbftime,S01\n0,1\n",
     b"start_s,a,a\n0,1,2\n1,2,3\n", b"start_s,\n0,1\n1,1\n", b"start_s,a\n1e308,0\n-1e308,0\n", b"start_s,a\ninf,0\ninf,1\n",

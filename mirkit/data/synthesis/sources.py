@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from mirkit._reading import reading
 from mirkit.errors import DatasetError, ParameterError
 
 Kind = Literal["soundfont", "notes", "kit", "tabla", "phrases", "voice", "model", "pieces"]
@@ -105,10 +106,8 @@ def read_sources(path: str | Path) -> tuple[Source, ...]:
         two sides.
     """
     path = Path(path)
-    try:
-        tables = tomllib.loads(path.read_text("utf-8")).get("source", [])
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise DatasetError(f"{path}: cannot read the list of sources: {error}") from error
+    with reading(path, DatasetError, "a list of sources"):
+        tables = [dict(table) for table in tomllib.loads(path.read_text("utf-8")).get("source", [])]
     known = {f.name for f in fields(Source)}
     sources = []
     for table in tables:
