@@ -73,7 +73,9 @@ def run_separation(seconds: float, watch: Watch) -> None:
 
 def sound(seconds: float, sample_rate: int, n_channels: int) -> Iterator[Audio]:
     """Yield blocks of bundled recordings, one after the other, each time at another level."""
-    recordings = [audio.read(examples.path(name), sample_rate=sample_rate).mono() for name in examples.names()]
+    recordings = [
+        audio.read(examples.path(name), sample_rate=sample_rate).mono() for name in examples.names()
+    ]
     rng = np.random.default_rng(0)
     n_left = round(seconds * sample_rate)
     while n_left:

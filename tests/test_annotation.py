@@ -228,5 +228,5 @@ def test_write_and_read(tmp_path):
     np.testing.assert_array_equal(back.values, source.values)
     assert (back.grid, back.labels) == (source.grid, source.labels)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["activity.csv", "activity.json"]
-    with pytest.raises(AnnotationError, match="not a result of mirkit"):
+    with pytest.raises(AnnotationError, match="a result of mirkit"):
         ActivityAnnotation.read(tmp_path / "elsewhere")

@@ -59,7 +59,7 @@ MISTAKES = [
         1,
         "neither a file nor a preset (bundled-cnn,",
     ),
-    ("activity train emptied -o m --config bad.toml", 1, "bad.toml: cannot be read as TOML"),
+    ("activity train emptied -o m --config bad.toml", 1, "bad.toml: not settings in TOML"),
     (
         "activity train emptied -o m --config typo.toml",
         1,
@@ -89,7 +89,7 @@ MISTAKES = [
     (
         "assessment predict tabla.ogg --score table.csv",
         1,
-        "wanted columns onset_beat, duration_beat, pitch_midi",
+        "not a score with columns onset_beat, duration_beat, pitch_midi",
     ),
     ("assessment evaluate nowhere.csv", 1, "nowhere.csv: cannot be read (No such file or directory)"),
     ("assessment evaluate table.csv", 1, "table.csv: has no column 'recording', but a, b"),

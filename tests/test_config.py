@@ -44,7 +44,7 @@ def test_mistakes_are_explained(values, message):
 def test_mistakes_in_files_name_the_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("network = cnn", encoding="utf-8")
-    with pytest.raises(ParameterError, match=r"mine\.toml: cannot be read as TOML"):
+    with pytest.raises(ParameterError, match=r"mine\.toml: not settings in TOML"):
         Config.from_toml(path)
-    with pytest.raises(ParameterError, match=r"neither a file nor a preset \(bundled, default"):
+    with pytest.raises(ParameterError, match=r"neither a file nor a preset \(bundled-cnn"):
         Config.from_toml("defualt")

@@ -257,7 +257,7 @@ def test_licences_decide_what_may_train() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("source = [", "cannot read"),
+        ("source = [", "sources.toml: not a list of sources"),
         ("", "lists no source"),
         ('[[source]]\nname="a"\nfamily="f"\nkind="kit"\npath="."\nlicense="MIT"', "unknown keys"),
         ('[[source]]\nname="a"\nfamily="f"\nkind="kit"\npath="."', "lacks"),

@@ -97,7 +97,7 @@ class Taxonomy:
             raise AnnotationError(
                 f"no taxonomy {str(name_or_file)!r}; use 'instruments18', 'stems6' or the path of a YAML file"
             )
-        with reading(source, AnnotationError, "a taxonomy 'labels: {class: [source label, ...]}'"):
+        with reading(str(source), AnnotationError, "a taxonomy 'labels: {class: [source label, ...]}'"):
             content = read_plain_yaml(Path(str(source)), AnnotationError)
             aliases = {raw: label for label, raws in content["labels"].items() for raw in raws or ()}
             every = tuple(content["labels"])

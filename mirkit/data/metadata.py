@@ -83,8 +83,9 @@ def inside(root: Path, path: Path) -> Path:
         If it leads elsewhere.
     """
     try:
+        path.exists()  # refuses names that are too long, which resolving lets pass
         leaves = not path.resolve().is_relative_to(root.resolve())
-    except (OSError, ValueError, RuntimeError) as error:  # link loops, NUL in the name
+    except (OSError, ValueError, RuntimeError) as error:  # link loops, NUL in the name, 256 bytes of it
         raise DatasetError(f"{path}: is not a usable path ({error})") from error
     if leaves:
         raise OutsideError(f"{path}: leaves the data set's folder {root}; name a file within it")

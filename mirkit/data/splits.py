@@ -83,9 +83,11 @@ def read_track_list(path: str | Path) -> list[Entry]:
         If the file cannot be read or lacks a column.
     """
     wanted = ("dataset", "track_id", "artist", "has_bleed", "instruments")
-    with reading(path, DatasetError, "a track list in CSV"):
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+    with (
+        reading(path, DatasetError, "a track list in CSV"),
+        Path(path).open(encoding="utf-8-sig", newline="") as file,
+    ):
+        rows = list(csv.DictReader(file))
     if not rows or any(row.get(column) is None for row in rows for column in wanted):
         raise DatasetError(f"{path}: not a track list; wanted rows under the header {','.join(wanted)}")
     several = len({row["dataset"] for row in rows}) > 1

@@ -81,7 +81,7 @@ def rank(
     found: list[Ranked] = []
     for outcome in outcomes:
         if outcome.result is None:
-            raise DatasetError(outcome.error)
+            raise DatasetError(outcome.error or "a part of the index could not be searched")
         found += outcome.result
     return sorted(found, key=lambda one: (-one.glimpse.score, one.entry.path))
 

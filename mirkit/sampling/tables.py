@@ -228,14 +228,16 @@ def truth_of(rows: Sequence[Mapping[str, Any]], label: str) -> Detections:
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of a CSV file that must have some columns; `DatasetError` if it has not."""
-    with reading(path, DatasetError, "a table in CSV"):
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            table = csv.DictReader(file, skipinitialspace=True)
-            if missing := [name for name in columns if name not in (table.fieldnames or ())]:
-                raise DatasetError(
-                    f"{path}: columns {', '.join(missing)} are missing; wanted {', '.join(columns)}"
-                )
-            rows = list(table)
+    with (
+        reading(path, DatasetError, "a table in CSV"),
+        path.open(newline="", encoding="utf-8", errors="replace") as file,
+    ):
+        table = csv.DictReader(file, skipinitialspace=True)
+        if missing := [name for name in columns if name not in (table.fieldnames or ())]:
+            raise DatasetError(
+                f"{path}: columns {', '.join(missing)} are missing; wanted {', '.join(columns)}"
+            )
+        rows = list(table)
     for line, row in enumerate(rows, start=2):
         if None in row.values():
             raise DatasetError(f"{path}, line {line}: fewer values than the header has columns")

@@ -162,7 +162,7 @@ def test_a_damaged_download_is_seen_by_its_name(folder):
         (lambda root: (root / "vocals.pth").unlink(), "wanted one file vocals.*found none"),
         (lambda root: (root / "vocals.json").write_text("{}"), "wanted args with nfft"),
         (lambda root: (root / "vocals.json").write_text("[]"), "wanted an object"),
-        (lambda root: (root / "separator.json").write_text("{"), "cannot be read"),
+        (lambda root: (root / "separator.json").write_text("{"), "not a JSON file of Open-Unmix"),
         (lambda root: (root / "separator.json").write_text('{"nfft": 256}'), "separator.json with nfft"),
         (
             lambda root: (root / "vocals.json").write_text(

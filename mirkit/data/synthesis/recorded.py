@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mirkit import audio
 from mirkit._typing import Samples, Signal
 from mirkit.data.synthesis import rhythm
 from mirkit.data.synthesis.effects import vary_pitch
@@ -98,19 +99,20 @@ def tones(folder: str, pattern: str = "", shift_st: float = 0.0) -> tuple[Tone, 
     return tuple(found)
 
 
+RATES = range(4000, 384_001)
+"""Sample rates that recordings of notes may have: a header that lies asks for gigabytes."""
+
+
 @lru_cache(maxsize=2048)
 def load(path: str, sample_rate: int) -> Signal:
     """Return a recording as mono from its onset on, at peak 1, cut after `MAX_TONE_S`."""
-    import soundfile
-    import soxr
-
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
-    if rate != sample_rate:
-        mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
-    peak = float(np.abs(mono).max())
-    if peak == 0:
-        raise DatasetError(f"{path}: the recording is silent; remove it")
+    recording = audio.read(path)
+    if recording.sample_rate not in RATES:
+        raise DatasetError(f"{path}: {recording.sample_rate} Hz; wanted {RATES.start} to {RATES.stop - 1} Hz")
+    mono = recording.mono().resample(sample_rate).samples[0]
+    peak = float(np.abs(mono).max(initial=0.0))
+    if not 0 < peak < np.inf:
+        raise DatasetError(f"{path}: the recording is silent or holds no finite numbers; remove it")
     loud = np.flatnonzero(np.abs(mono) > 0.03 * peak)
     start = max(int(loud[0]) - round(0.004 * sample_rate), 0)
     return np.asarray(mono[start : start + round(MAX_TONE_S * sample_rate)] / peak, np.float32)

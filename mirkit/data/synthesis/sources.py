@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
+from mirkit import _config
 from mirkit._reading import reading
 from mirkit.errors import DatasetError, ParameterError
 
@@ -108,29 +109,32 @@ def read_sources(path: str | Path) -> tuple[Source, ...]:
     path = Path(path)
     with reading(path, DatasetError, "a list of sources"):
         tables = [dict(table) for table in tomllib.loads(path.read_text("utf-8")).get("source", [])]
-    known = {f.name for f in fields(Source)}
-    sources = []
-    for table in tables:
-        if unknown := sorted(set(table) - known):
-            raise DatasetError(
-                f"{path}: source {table.get('name')!r} has unknown keys {unknown}; known: {sorted(known)}"
-            )
-        if missing := sorted({"name", "family", "kind", "path", "licence"} - set(table)):
-            raise DatasetError(f"{path}: source {table.get('name')!r} lacks {missing}")
-        if table["kind"] == "model" or str(table["path"]).startswith(CORPUS):
-            sources.append(Source(**{**table, "instruments": tuple(table.get("instruments", ()))}))
-            continue
-        where = (path.parent / Path(table["path"]).expanduser()).resolve()
-        if not where.exists():
-            raise DatasetError(f"{path}: source {table['name']!r}: {where} does not exist")
-        instruments = tuple(table.get("instruments", ()))
-        sources.append(Source(**{**table, "path": str(where), "instruments": instruments}))
+    sources = [_source(path, table) for table in tables]
     if not sources:
         raise DatasetError(
             f"{path}: lists no source; add [[source]] tables with name, family, kind, path and licence"
         )
     check_families(sources)
     return tuple(sources)
+
+
+def _source(path: Path, table: Mapping[str, Any]) -> Source:
+    """Return one entry of a list, its path made absolute."""
+    known = [f.name for f in fields(Source)]
+    if unknown := sorted(set(table) - set(known)):
+        raise DatasetError(
+            f"{path}: source {table.get('name')!r} has unknown keys {unknown}; known: {sorted(known)}"
+        )
+    if missing := sorted({"name", "family", "kind", "path", "licence"} - set(table)):
+        raise DatasetError(f"{path}: source {table.get('name')!r} lacks {missing}")
+    source: Source = _config.from_dict(Source, table, f"{path}: source {table['name']!r}")
+    if source.kind == "model" or source.path.startswith(CORPUS):
+        return source
+    with reading(path, DatasetError, "a list of sources whose paths exist"):
+        where = (path.parent / Path(source.path).expanduser()).resolve()
+        if not where.exists():
+            raise DatasetError(f"{path}: source {source.name!r}: {where} does not exist")
+    return replace(source, path=str(where))
 
 
 def check_families(sources: Iterable[Source]) -> None:
