@@ -20,7 +20,7 @@ DAMAGE = (
     AttributeError,
     ArithmeticError,
     EOFError,
-    RecursionError,  # nested thousands deep
+    RuntimeError,  # nested thousands deep, or torch's for sizes that cannot be
     MemoryError,  # a shape that no machine can hold
     csv.Error,
     zipfile.BadZipFile,

@@ -21,7 +21,17 @@ __all__ = ["FORMAT", "Checkpoint", "bundled", "check_arrays", "find", "sha256"]
 
 FORMAT = "mirkit.checkpoint/1"
 
-_KEYS = {"format", "mirkit_version", "task", "name", "config", "labels", "dataset", "seed", "extra"}
+_KEYS = {
+    "format": str,
+    "mirkit_version": str,
+    "task": str,
+    "name": str,
+    "config": dict,
+    "labels": list,
+    "dataset": dict,
+    "seed": int,
+    "extra": dict,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,14 +124,21 @@ class Checkpoint:
             raise CheckpointError(
                 f"{folder}: format is {content.get('format')!r}, this mirkit reads {FORMAT!r}"
             )
-        if wrong := sorted(_KEYS ^ set(content)):
+        if wrong := sorted(set(_KEYS) ^ set(content)):
             raise CheckpointError(f"{folder / 'config.json'}: keys {wrong} are missing or not known")
+        for key, kind in _KEYS.items():
+            if not isinstance(content[key], kind):
+                raise CheckpointError(
+                    f"{folder / 'config.json'}: {key} must be {kind.__name__}, got {content[key]!r}"
+                )
+        if not all(isinstance(label, str) for label in content["labels"]):
+            raise CheckpointError(
+                f"{folder / 'config.json'}: labels must be texts, got {content['labels']!r}"
+            )
         if task is not None and content["task"] != task:
             raise CheckpointError(f"{folder}: is a model for {content['task']!r}, not for {task!r}")
-        try:
+        with reading(folder / "card.md", CheckpointError, "a text about the model"):
             card = (folder / "card.md").read_text(encoding="utf-8")
-        except OSError as error:
-            raise CheckpointError(f"{folder / 'card.md'}: cannot be read ({error.strerror})") from error
         return cls(
             task=content["task"],
             name=content["name"],
@@ -256,6 +273,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     from safetensors import numpy as safetensors
 
     try:
-        return safetensors.load_file(path)
-    except (OSError, SafetensorError) as error:
+        with reading(path, CheckpointError, "a safetensors file"):
+            return safetensors.load_file(path)
+    except SafetensorError as error:
         raise CheckpointError(f"{path}: cannot be read as safetensors ({error})") from error

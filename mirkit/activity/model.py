@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from mirkit._reading import reading
 from mirkit.activity.config import CNNConfig, Config, CRNNConfig, FCConfig, FeatureConfig
 from mirkit.checkpoint import Checkpoint
 from mirkit.errors import CheckpointError, ParameterError
@@ -364,20 +365,21 @@ class Model:
         CheckpointError
             If weights are missing, left over or of another shape.
         """
-        config = Config.from_dict(checkpoint.config)
-        network = build(config, len(checkpoint.labels))
-        _load_weights(network, checkpoint.arrays)
-        return cls(
-            network=network.eval(),
-            config=config,
-            labels=checkpoint.labels,
-            name=checkpoint.name,
-            thresholds=checkpoint.extra["thresholds"],
-            card=checkpoint.card,
-            scores=checkpoint.scores,
-            dataset=checkpoint.dataset,
-            seed=checkpoint.seed,
-        )
+        with reading(f"model {checkpoint.name}", CheckpointError, "a usable model"):
+            config = Config.from_dict(checkpoint.config)
+            network = build(config, len(checkpoint.labels))
+            _load_weights(network, checkpoint.arrays)
+            return cls(
+                network=network.eval(),
+                config=config,
+                labels=checkpoint.labels,
+                name=checkpoint.name,
+                thresholds=checkpoint.extra["thresholds"],
+                card=checkpoint.card,
+                scores=checkpoint.scores,
+                dataset=checkpoint.dataset,
+                seed=checkpoint.seed,
+            )
 
 
 def _load_weights(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:

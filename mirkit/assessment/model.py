@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from mirkit._reading import reading
 from mirkit.assessment import rubric
 from mirkit.assessment.config import CATEGORIES, Config
 from mirkit.assessment.regression import Regression
 from mirkit.checkpoint import Checkpoint
-from mirkit.errors import CheckpointError, ParameterError
+from mirkit.errors import CheckpointError
 
 __all__ = ["Model"]
 
@@ -73,37 +74,37 @@ class Model:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Model:
         """Return the model of a checkpoint; `CheckpointError` if its settings or weights do not fit."""
-        try:
+        with reading(f"model {checkpoint.name}", CheckpointError, "a usable model"):
             config = Config.from_dict(checkpoint.config)
             rubric.check_rows(config.rubric)
-        except ParameterError as error:
-            raise CheckpointError(f"{checkpoint.name}: settings cannot be used ({error})") from error
-        regressions = {}
-        if config.network == "svr":
-            for label in checkpoint.labels:
-                mine = {
-                    key.removeprefix(f"{label}."): value
-                    for key, value in checkpoint.arrays.items()
-                    if key.startswith(f"{label}.")
-                }
-                regressions[label] = Regression.from_arrays(mine)
-        known = len(regressions) * len(Regression.FIELDS) if config.network == "svr" else len(config.rubric)
-        if known != len(checkpoint.arrays):
-            raise CheckpointError(
-                f"{checkpoint.name}: has {len(checkpoint.arrays)} weights, its settings want {known}"
+            regressions = {}
+            if config.network == "svr":
+                for label in checkpoint.labels:
+                    mine = {
+                        key.removeprefix(f"{label}."): value
+                        for key, value in checkpoint.arrays.items()
+                        if key.startswith(f"{label}.")
+                    }
+                    regressions[label] = Regression.from_arrays(mine)
+            known = (
+                len(regressions) * len(Regression.FIELDS) if config.network == "svr" else len(config.rubric)
             )
-        if config.network == "rubric":
-            _check_maps(config, checkpoint)
-        return cls(
-            config,
-            regressions,
-            checkpoint.name,
-            checkpoint.card,
-            checkpoint.scores,
-            checkpoint.dataset,
-            checkpoint.extra,
-            checkpoint.seed,
-        )
+            if known != len(checkpoint.arrays):
+                raise CheckpointError(
+                    f"{checkpoint.name}: has {len(checkpoint.arrays)} weights, its settings want {known}"
+                )
+            if config.network == "rubric":
+                _check_maps(config, checkpoint)
+            return cls(
+                config,
+                regressions,
+                checkpoint.name,
+                checkpoint.card,
+                checkpoint.scores,
+                checkpoint.dataset,
+                checkpoint.extra,
+                checkpoint.seed,
+            )
 
 
 def _check_maps(config: Config, checkpoint: Checkpoint) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mirkit._reading import reading
 from mirkit.annotation import Intervals
 from mirkit.checkpoint import Checkpoint
 from mirkit.errors import CheckpointError, ParameterError
@@ -138,7 +139,7 @@ class Model:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Model:
         """Return the model of a checkpoint; `CheckpointError` if its settings or weights do not fit."""
-        try:
+        with reading(f"model {checkpoint.name}", CheckpointError, "a usable model"):
             config = Config.from_dict(checkpoint.config)
             thresholds = {
                 name: float(checkpoint.extra[name]) for name in ("place_threshold", "song_threshold")
@@ -165,8 +166,6 @@ class Model:
                 dataset=checkpoint.dataset,
                 seed=checkpoint.seed,
             )
-        except (ParameterError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{checkpoint.name}: cannot be used ({error})") from error
 
 
 def _shared(first: np.ndarray, second: np.ndarray) -> float:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mirkit._reading import reading
 from mirkit.checkpoint import Checkpoint, check_arrays
 from mirkit.errors import CheckpointError, ParameterError
 from mirkit.separation.banded import BandedUNet
@@ -353,21 +354,22 @@ class Model:
         CheckpointError
             If weights are missing, left over or of another shape, or the targets are not its labels.
         """
-        config = Config.from_dict(checkpoint.config)
-        if config.targets != checkpoint.labels:
-            raise CheckpointError(
-                f"labels {list(checkpoint.labels)} are not the targets {list(config.targets)} of the config"
+        with reading(f"model {checkpoint.name}", CheckpointError, "a usable model"):
+            config = Config.from_dict(checkpoint.config)
+            if config.targets != checkpoint.labels:
+                raise CheckpointError(
+                    f"labels {list(checkpoint.labels)} are not the config's targets {list(config.targets)}"
+                )
+            model = replace_weights(cls.untrained(config), checkpoint.arrays)
+            return cls(
+                parts=model.parts,
+                config=config,
+                name=checkpoint.name,
+                card=checkpoint.card,
+                scores=checkpoint.scores,
+                dataset=checkpoint.dataset,
+                seed=checkpoint.seed,
             )
-        model = replace_weights(cls.untrained(config), checkpoint.arrays)
-        return cls(
-            parts=model.parts,
-            config=config,
-            name=checkpoint.name,
-            card=checkpoint.card,
-            scores=checkpoint.scores,
-            dataset=checkpoint.dataset,
-            seed=checkpoint.seed,
-        )
 
 
 def replace_weights(model: Model, arrays: Mapping[str, np.ndarray]) -> Model:

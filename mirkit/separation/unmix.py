@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mirkit._reading import reading
+from mirkit._reading import DAMAGE, reading
 from mirkit.checkpoint import Checkpoint
 from mirkit.errors import CheckpointError
 from mirkit.separation.config import Config, FeatureConfig, InferenceConfig, UMXConfig
@@ -199,7 +199,7 @@ def _read_state(path: Path) -> dict[str, np.ndarray]:
         raise CheckpointError(f"{path}: is not the file that its name says (sha256 differs); fetch it again")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251  # the one place
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, UnpicklingError) as error:
+    except (OSError, *DAMAGE, UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"{path}: cannot be read as weights ({reason}); nothing else is loaded"
