@@ -47,6 +47,13 @@ def from_dict(cls: type[Settings], values: Mapping[str, Any], where: str = "conf
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(hints)}"
             raise ParameterError(f"{where}: unknown key {key!r}{hint}")
         given[key] = _checked(hints[key], value, f"{where}.{key}")
+    needed = [
+        field.name
+        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+        if field.default is field.default_factory is dataclasses.MISSING
+    ]
+    if missing := [name for name in needed if name not in given]:
+        raise ParameterError(f"{where}: {', '.join(missing)} must be given")
     return cls(**given)
 
 

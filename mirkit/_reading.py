@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ DAMAGE = (
     EOFError,
     RuntimeError,  # nested thousands deep, or torch's for sizes that cannot be
     MemoryError,  # a shape that no machine can hold
+    AssertionError,
     csv.Error,
+    struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )

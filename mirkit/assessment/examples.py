@@ -135,7 +135,7 @@ class PerformanceTable:
         """Return files that are missing and ratings outside their range."""
         problems = []
         for item in self.items:
-            files = [file for file in (item.recording, item.score) if file and not Path(file).is_file()]
+            files = [file for file in (item.recording, item.score) if file and not _is_file(file)]
             problems += [Problem(file, "missing", f"named for {item.recording}") for file in files]
             for name, value in item.ratings.items():
                 if np.isfinite(value) and not 0 <= value <= 1:
@@ -270,3 +270,10 @@ def extract(
     categories = list(dict.fromkeys(name for item in used for name in item.ratings))
     y = {name: np.array([item.ratings.get(name, np.nan) for item in used]) for name in categories}
     return Examples(np.stack(rows), names, y, tuple(item.group for item in used), failures)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # a name that no file system takes
+        return False

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mirkit import _reading
 from mirkit._files import write_text
 from mirkit._reading import reading
 from mirkit.errors import AnnotationError, MissingDependencyError, ParameterError
@@ -37,18 +38,7 @@ MAX_BYTES = 50_000_000
 GRACE_BEATS = 0.125
 """Grace notes come before the beat, this long each, off the note before."""
 USUAL_BPM = 100.0
-DAMAGE = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-    SyntaxError,
-    zipfile.BadZipFile,
-)
+DAMAGE = (OSError, SyntaxError, *_reading.DAMAGE)
 """What music21 raises on damaged files, besides errors of its own."""
 
 

@@ -81,7 +81,7 @@ def _read_own(root: Path) -> PairSet:
             song=row["song"],
             query_path=root / row["query_path"],
             song_path=root / row["song_path"],
-            truth=truth_of(rows, row["query"]),
+            truth=_own_truth(root, rows, row["query"]),
             query_start_s=number(root / "pairs.csv", row, "query_start_s", 0.0),
             query_end_s=number(root / "pairs.csv", row, "query_end_s", 0.0),
             kind=row["kind"],
@@ -214,6 +214,11 @@ def _track(root: Path, name: str) -> Path:
         if found:
             return found[0]
     return root / "audio" / f"{name}.wav"
+
+
+def _own_truth(root: Path, rows: Sequence[Mapping[str, str]], label: str) -> Detections:
+    with reading(root / "occurrences.csv", DatasetError, "a table of occurrences in numbers"):
+        return truth_of(rows, label)
 
 
 def truth_of(rows: Sequence[Mapping[str, Any]], label: str) -> Detections:

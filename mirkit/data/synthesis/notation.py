@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from mirkit._reading import DAMAGE, reading
 from mirkit.data.synthesis.harmony import KEY_NAMES
 from mirkit.data.synthesis.midi import MAX_PIECE_S, TempoMap, bar_lines
 from mirkit.data.synthesis.notes import Piece, Track, note_array
@@ -65,10 +66,7 @@ def read_notation(path: str | Path) -> Piece:
     path = Path(path)
     _check_size(path)
     music21 = _music21()
-    damage = (
-        music21.exceptions21.Music21Exception, OSError, EOFError, ValueError, LookupError, TypeError,
-        AttributeError, ArithmeticError, RecursionError, SyntaxError, zipfile.BadZipFile, KeyError,
-    )  # fmt: skip
+    damage = (music21.exceptions21.Music21Exception, OSError, SyntaxError, *DAMAGE)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # overfull bars and the like; what is read is still music
@@ -86,10 +84,11 @@ def read_notation(path: str | Path) -> Piece:
 
 
 def _check_size(path: Path) -> None:
-    size = path.stat().st_size
-    if path.suffix == ".mxl" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
+    with reading(path, DatasetError, "a score"):
+        size = path.stat().st_size
+        if path.suffix == ".mxl" and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
     if size > MAX_BYTES:
         raise DatasetError(f"{path}: {size} bytes; scores of at most {MAX_BYTES} are read")
 
