@@ -83,11 +83,68 @@ def test_a_sample_may_be_cut_out_of_a_file(files, tmp_path):
     assert wrong.exit_code == 2
 
 
-def test_a_silent_sample_says_so(files, tmp_path):
-    write(tmp_path / "silence.wav", Audio(np.zeros((1, 44100), np.float32), 44100))
-    done = run("predict", tmp_path / "silence.wav", files / "with.wav", "-o", tmp_path / "out")
+BAD = {
+    "silent": (np.zeros(44100), "the sample is silent; there is nothing to compare"),
+    "shorter than two frames": (melody(21, 0.05), "the sample lasts 0.05 s; wanted at least 0.14 s"),
+    "longer than the song": (
+        melody(23, 30.0),
+        "the sample lasts 30.0 s and the song 12.0 s; a sample is looked",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_sample_that_cannot_be_looked_for_says_why(name, files, tmp_path):
+    y, message = BAD[name]
+    write(tmp_path / "bad.wav", sound(y))
+    done = run("predict", tmp_path / "bad.wav", files / "with.wav", "-o", tmp_path / "out")
     assert done.exit_code == 1
-    assert "silent" in done.output
+    assert message in done.output
+    assert not (tmp_path / "out" / "with").exists()
+
+
+def test_a_silent_song_is_named_and_the_others_are_searched(files, tmp_path):
+    write(tmp_path / "quiet.wav", sound(np.zeros(44100 * 5)))
+    songs = (tmp_path / "quiet.wav", files / "with.wav")
+    done = run("predict", files / "riff.wav", *songs, "-o", tmp_path / "out", "--no-figure", "--json")
+    assert done.exit_code == 1
+    content = json.loads(done.stdout)
+    assert "the song is silent" in content["failures"][0]["error"]
+    assert content["results"][0]["present"]
+
+
+def test_a_whole_song_is_found_in_itself_once_from_its_start(files, tmp_path):
+    done = run("predict", files / "with.wav", files / "with.wav", "-o", tmp_path, "--no-figure", "--json")
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(done.stdout)["results"]
+    assert found["present"]
+    (row,) = found["occurrences"]
+    assert row["start_s"] == pytest.approx(0.0, abs=0.1)
+    assert row["end_s"] == pytest.approx(12.0, abs=0.5)
+    assert (row["pitch_shift_st"], row["tempo_ratio"]) == (0.0, pytest.approx(1.0, abs=0.01))
+
+
+def test_rates_and_channels_need_not_agree(files, tmp_path):
+    song = read(files / "with.wav").resample(48000)
+    write(tmp_path / "stereo.wav", Audio(np.concatenate([song.samples, 0.5 * song.samples]), 48000))
+    songs = (files / "with.wav", tmp_path / "stereo.wav")
+    done = run("predict", files / "riff.wav", *songs, "-o", tmp_path / "out", "--no-figure", "--json")
+    assert done.exit_code == 0, done.output
+    mono, stereo = (
+        np.array([(row["start_s"], row["pitch_shift_st"]) for row in one["occurrences"]])
+        for one in json.loads(done.stdout)["results"]
+    )
+    np.testing.assert_allclose(stereo, mono, atol=0.05)
+
+
+def test_a_song_that_is_given_twice_is_searched_once_and_copies_keep_their_own_folders(files, tmp_path):
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "with.wav").write_bytes((files / "with.wav").read_bytes())
+    songs = (files / "with.wav", files / "with.wav", tmp_path / "copy" / "with.wav")
+    done = run("predict", files / "riff.wav", *songs, "-o", tmp_path / "out", "--no-figure", "--json")
+    assert done.exit_code == 0, done.output
+    folders = [row["folder"] for row in json.loads(done.stdout)["results"]]
+    assert len(folders) == len(set(folders)) == 2
 
 
 def test_train_evaluate_and_plot(pair_folder, tmp_path):  # noqa: F811

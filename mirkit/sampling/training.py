@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mirkit.sampling.config import Config
     from mirkit.sampling.pairs import PairSet
 
-__all__ = ["fit_examples", "train"]
+__all__ = ["fit_examples", "train", "with_thresholds"]
 
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 
@@ -72,7 +72,7 @@ def train(
     references = [item.truth for item in known.values()]
     if more:
         raise DatasetError("validation needs all of its pairs; " + "; ".join(more[:3]))
-    model, scores = _with_thresholds(model, checked, references)
+    model, scores = with_thresholds(model, checked, references)
     return replace(
         model,
         name=name,
@@ -148,10 +148,26 @@ def _slopes(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.array([float(trained.intercept_[0]), *trained.coef_[0]], dtype=np.float64)
 
 
-def _with_thresholds(
+def with_thresholds(
     model: Model, checked: Sequence[Example], references: Sequence[Detections]
 ) -> tuple[Model, Scores]:
-    """Return the model with the thresholds that give the best F of songs and of places, and the scores."""
+    """Return the model with the thresholds that give the best F of songs and of places, and its scores.
+
+    Parameters
+    ----------
+    model : Model
+        From `fit_examples`.
+    checked : sequence of Example
+        Candidates of pairs that it was not trained on.
+    references : sequence of Detections
+        Truth of the same pairs, in the same order.
+
+    Returns
+    -------
+    model : Model
+    scores : Scores
+        On these pairs.
+    """
 
     def scores(trial: Model) -> Scores:
         estimates = [trial.detections(one.candidates, one.query) for one in checked]
