@@ -268,7 +268,7 @@ def blocks(
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "sound.wav"
-    >>> _ = write(path, Audio(np.zeros((1, 25), np.float32), 10))
+    >>> _ = write(path, Audio(np.zeros((1, 20_000), np.float32), 8_000))
     >>> [block.duration_s for block in blocks(path, block_s=1.0)]
     [1.0, 1.0, 0.5]
     """
