@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-from mirkit.errors import MirkitError, MissingDependencyError
+from mirkit.errors import MirkitError, ParameterError
 
-__all__ = ["Backend", "Outcome", "Progress", "map_all"]
+__all__ = ["Backend", "Outcome", "Progress", "Shard", "map_all"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,6 +41,40 @@ class Outcome(Generic[Item, Result]):
     error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One part of a corpus, for arrays of jobs that each take theirs: every n-th input from the i-th on.
+
+    Parameters
+    ----------
+    i : int
+        Which part, from 1.
+    n : int
+        How many parts there are.
+
+    Raises
+    ------
+    ParameterError
+        If ``i`` is not in 1…n.
+
+    Examples
+    --------
+    >>> Shard(2, 3).of(["a", "b", "c", "d", "e"])
+    ['b', 'e']
+    """
+
+    i: int
+    n: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.i <= self.n:
+            raise ParameterError(f"shard {self.i}/{self.n}: the first number must be from 1 to the second")
+
+    def of(self, items: Sequence[Item]) -> list[Item]:
+        """Return this part of the items; all parts together hold each item once."""
+        return list(items[self.i - 1 :: self.n])
+
+
 def map_all(
     function: Callable[[Item], Result],
     items: Sequence[Item],
@@ -58,9 +92,11 @@ def map_all(
     items : sequence
         Inputs.
     n_jobs : int
-        Worker processes, each with one thread for BLAS and torch; 1 runs here, with all threads.
+        Worker processes, each with one thread for BLAS and torch; 1 runs here, with all threads. A cluster
+        that is there already has its own number of workers.
     backend : {"loky", "dask", "ray"}
-        joblib backend: this machine, or the Dask or Ray cluster that joblib is connected to.
+        Processes of this machine; or a Dask or Ray cluster, the one that ``DASK_SCHEDULER_ADDRESS`` or
+        ``RAY_ADDRESS`` names, or else one of ``n_jobs`` workers on this machine.
     progress : callable, optional
         Called after each item.
 
@@ -70,36 +106,66 @@ def map_all(
         Errors of mirkit and of the operating system become text; any other exception is a defect
         and passes through.
 
+    Raises
+    ------
+    MirkitError
+        If a worker process of this machine is killed. A cluster tries its item again on another worker.
+    MissingDependencyError
+        If the package of the cluster is not installed.
+
     Examples
     --------
     >>> [outcome.result for outcome in map_all(len, ["a", "bcd"])]
     [1, 3]
     """
-    outcomes: list[Outcome[Item, Result]] = []
-    for outcome in _run(function, items, n_jobs, backend):
-        outcomes.append(outcome)
+    outcomes: dict[int, Outcome[Item, Result]] = {}
+    for position, outcome in _run(function, items, n_jobs, backend):
+        outcomes[position] = outcome
         if progress is not None:
             progress(len(outcomes), len(items))
-    return outcomes
+    return [outcomes[position] for position in range(len(items))]
 
 
 def _run(
     function: Callable[[Item], Result], items: Sequence[Item], n_jobs: int, backend: Backend
-) -> Iterator[Outcome[Item, Result]]:
-    if n_jobs == 1 or len(items) < 2:
-        return (_try(function, item) for item in items)
+) -> Iterable[tuple[int, Outcome[Item, Result]]]:
+    if not items:
+        return ()
+    if backend != "loky":
+        from mirkit import cluster
+
+        return cluster.run(attempt, function, items, n_workers=n_jobs, backend=backend)
+    if n_jobs == 1 or len(items) == 1:
+        return ((position, attempt(function, item)) for position, item in enumerate(items))
+    return _on_processes(function, items, n_jobs)
+
+
+def _on_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], n_jobs: int
+) -> Iterator[tuple[int, Outcome[Item, Result]]]:
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    _register(backend)
-    # A cluster sets the threads of its workers itself.
-    threads = {"inner_max_num_threads": 1} if backend == "loky" else {}
-    with joblib.parallel_config(backend=backend, n_jobs=n_jobs, **threads):
-        calls = (joblib.delayed(_try)(function, item) for item in items)
-        outcomes: Iterable[Outcome[Item, Result]] = joblib.Parallel(return_as="generator")(calls)
-        return iter(outcomes)
+    calls = (joblib.delayed(_attempt_at)(position, function, item) for position, item in enumerate(items))
+    with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
+        outcomes = joblib.Parallel(return_as="generator_unordered")
+    try:
+        yield from outcomes(calls)
+    except TerminatedWorkerError as error:
+        raise MirkitError(
+            "a worker process was killed, perhaps for lack of memory; what is finished is kept: "
+            "run again with --existing skip, or fewer --jobs"
+        ) from error
 
 
-def _try(function: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+def _attempt_at(
+    position: int, function: Callable[[Item], Result], item: Item
+) -> tuple[int, Outcome[Item, Result]]:
+    return position, attempt(function, item)
+
+
+def attempt(function: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+    """Return the outcome of a function for one item; a defect passes through."""
     try:
         return Outcome(item, function(item), None)
     except MirkitError as error:
@@ -108,20 +174,3 @@ def _try(function: Callable[[Item], Result], item: Item) -> Outcome[Item, Result
         if error.filename is None or error.strerror is None:
             return Outcome(item, None, str(error))
         return Outcome(item, None, f"{error.filename}: {error.strerror.lower()}")
-
-
-def _register(backend: Backend) -> None:
-    """Make the Ray backend known to joblib; Dask registers itself on import."""
-    if backend == "loky":
-        return
-    try:
-        if backend == "dask":
-            import distributed  # noqa: F401  # registers the backend
-        else:
-            from ray.util.joblib import register_ray
-
-            register_ray()
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"backend {backend!r} needs its package: pip install {backend}"
-        ) from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import click
 
 import mirkit
 from mirkit.errors import AudioError, MirkitError
+from mirkit.parallel import Shard
 
 SUFFIXES = frozenset(
     {
@@ -33,6 +36,17 @@ SUFFIXES = frozenset(
 """Files taken from a folder; a file that is named is tried whatever its suffix."""
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file, and the folder for its results: all that a worker needs to know of the batch."""
+
+    path: Path
+    folder: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
 def sound_files(inputs: Sequence[Path], *, recursive: bool) -> list[Path]:
     """Return files as they are and the sound files of folders; missing ones stay, to fail by name."""
     found: dict[Path, None] = {}
@@ -50,14 +64,23 @@ def sound_files(inputs: Sequence[Path], *, recursive: bool) -> list[Path]:
 
 def result_folders(inputs: Sequence[Path], output: Path) -> dict[Path, Path]:
     """Return a folder below ``output`` for each input, named after the file, with no name used twice."""
-    stems = [path.stem for path in inputs]
-    names: dict[Path, str] = {}
+    stems = Counter(path.stem for path in inputs)
+    folders: dict[Path, Path] = {}
+    taken: set[str] = set()
     for path in inputs:
-        name = path.stem if stems.count(path.stem) == 1 else path.name
-        while name in names.values():
+        name = path.stem if stems[path.stem] == 1 else path.name
+        while name in taken:
             name += "_"
-        names[path] = name
-    return {path: output / name for path, name in names.items()}
+        taken.add(name)
+        folders[path] = output / name
+    return folders
+
+
+def batch(inputs: Sequence[Path], output: Path, shard: Shard | None) -> list[Input]:
+    """Return the inputs with their folders, or a shard of them: names are the same in all shards."""
+    folders = result_folders(inputs, output)
+    items = [Input(path, folders[path]) for path in inputs]
+    return items if shard is None else shard.of(items)
 
 
 def check_input(path: Path) -> None:

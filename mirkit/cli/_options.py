@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from mirkit.errors import ParameterError
+from mirkit.parallel import Shard
+
 if TYPE_CHECKING:
     from mirkit.parallel import Outcome, Progress
 
@@ -54,6 +57,31 @@ class _Names(click.ParamType):  # type: ignore[type-arg]  # a generic only in cl
 
 
 NAMES = _Names()
+
+
+class _ShardOption(click.ParamType):  # type: ignore[type-arg]  # a generic only in click's newer stubs
+    """One part of several, as in 3/8."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Shard:
+        """Return the part."""
+        if isinstance(value, Shard):
+            return value
+        i, _, n = value.partition("/")
+        if not (i.isdecimal() and n.isdecimal()):
+            self.fail(f"{value!r}: give the part and the number of parts, such as 3/8", param, ctx)
+        try:
+            return Shard(int(i), int(n))
+        except ParameterError as error:
+            self.fail(str(error), param, ctx)
+
+
+shard = click.option(
+    "--shard",
+    type=_ShardOption(),
+    help="Take only every n-th input, from the i-th (1 to n) on: for arrays of jobs.",
+)
 
 
 def output(default: str) -> Callable[[Command], Command]:

@@ -28,6 +28,7 @@ COLUMNS = (
               help="Folder of the index; one that is there is added to.")  # fmt: skip
 @_options.recursive
 @_options.parallel
+@_options.shard
 @_options.progress
 @_options.as_json
 def index(
@@ -36,6 +37,7 @@ def index(
     recursive: bool,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     progress: Any,
     as_json: bool,
 ) -> None:
@@ -43,12 +45,15 @@ def index(
 
     What is there already is passed over, so a run that was cut short goes on where it stopped; a second copy
     of a sound is named and kept once. Other indexes are merged in; merged into a new one, an index is tidied.
+    With --shard each part needs an index of its own; merge them afterwards.
     """
     from mirkit.parallel import Outcome
     from mirkit.sampling import catalogue
 
     merged = [path for path in inputs if catalogue.is_index(path)]
     paths = _batch.sound_files([path for path in inputs if path not in merged], recursive=recursive)
+    if shard is not None:
+        paths = shard.of(paths)
     outcomes: list[Outcome[Any, Any]] = []
     if merged:
         n_new = catalogue.merge_indexes(output, merged)
@@ -112,6 +117,7 @@ class _Searched:
 @_options.recursive
 @_options.existing
 @_options.parallel
+@_options.shard
 @_options.progress
 @_options.as_json
 def search(
@@ -128,6 +134,7 @@ def search(
     existing: str,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     progress: Any,
     as_json: bool,
 ) -> None:
@@ -145,7 +152,7 @@ def search(
         raise click.UsageError(f"--end {end_s:g} must be later than --start {start_s:g}")
     opened = catalogue.open_index(index_folder)
     weights = checkpoint.sha256(checkpoint.find("sampling", model))
-    paths = _batch.sound_files(inputs, recursive=recursive)
+    items = _batch.batch(_batch.sound_files(inputs, recursive=recursive), output, shard)
     options = {
         "index": str(index_folder), "role": role, "first": n_first, "start_s": start_s, "end_s": end_s,
         "figure": figure, "model": model,
@@ -153,7 +160,6 @@ def search(
     work = partial(
         _search_file,
         index=opened,
-        folders=_batch.result_folders(paths, output),
         weights=weights,
         existing=existing,
         options=options,
@@ -161,7 +167,7 @@ def search(
         backend=backend,
         progress=progress,
     )
-    outcomes = map_all(work, paths)  # the jobs share the work on each input
+    outcomes = map_all(work, items)  # the jobs share the work on each input
     _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
     failures = [text for one in outcomes if one.result is not None for text in one.result.failures]
     for text in failures:
@@ -171,15 +177,15 @@ def search(
 
 
 def _search_file(
-    path: Path, index: Any, folders: dict[Path, Path], weights: str, existing: str, options: dict[str, Any],
+    item: _batch.Input, index: Any, weights: str, existing: str, options: dict[str, Any],
     n_jobs: int, backend: Any, progress: Any,
 ) -> _Searched:  # fmt: skip
     from mirkit._files import replacing, write_json, write_text
     from mirkit.parallel import map_all
     from mirkit.sampling import shortlist
 
+    path, folder = item.path, item.folder
     _batch.check_input(path)
-    folder = folders[path]
     if not _batch.check_existing(folder, existing):
         return _Searched(path, folder, len(index), None, [])
     sound = _sampling_results.excerpt(path, options["start_s"], options["end_s"])

@@ -159,6 +159,7 @@ def train(
     "--work", type=click.Path(path_type=Path), help="Folder for each song's scores; done songs are kept."
 )
 @_options.parallel
+@_options.shard
 @_options.device
 @_options.progress
 @_options.as_json
@@ -170,17 +171,22 @@ def evaluate(
     work: Path | None,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     device: str,
     progress: Any,
     as_json: bool,
 ) -> None:
-    """Separate the songs of a data set and compare with their stems."""
+    """Separate the songs of a data set and compare with their stems.
+
+    With --shard only a part of the songs is scored, into --work; a run without it then gathers them.
+    """
     from mirkit._files import write_json
 
+    _check_shard(shard, work)
     loaded(model)
     system = System(model, model)
-    outcomes = _judged(dataset, split, [system], work, device, n_jobs, backend, progress)
-    scores = _by_system(outcomes).get(system.name)
+    outcomes = _judged(dataset, split, [system], work, device, n_jobs, backend, shard, progress)
+    scores = None if shard else _by_system(outcomes).get(system.name)
     if scores is not None:
         if output:
             write_json(output, scores.to_json())
@@ -206,6 +212,7 @@ def evaluate(
 )
 @_options.existing
 @_options.parallel
+@_options.shard
 @_options.device
 @_options.progress
 @_options.as_json
@@ -220,6 +227,7 @@ def compare(
     existing: str,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     device: str,
     progress: Any,
     as_json: bool,
@@ -227,10 +235,12 @@ def compare(
     """Compare models with one another, with and without their gate, and with what masks can reach.
 
     Writes scores.json (every song), table.csv and table.md (medians over songs), sdr.png and
-    leakage.png.
+    leakage.png. With --shard only a part of the songs is scored, into --work; a run without it then gathers
+    them.
     """
     from mirkit._files import replacing
 
+    _check_shard(shard, work)
     _batch.check_folder(output)
     if not _batch.check_existing(output, existing):
         click.echo(f"{output}: already there, skipped")
@@ -238,8 +248,8 @@ def compare(
     if wrong := set(gates) - {"hard", "soft", "off"}:
         raise click.UsageError(f"--gates: {', '.join(sorted(wrong))}; known are hard, soft, off")
     systems = _systems(models, gates, bounds)
-    outcomes = _judged(dataset, split, systems, work, device, n_jobs, backend, progress)
-    found = _by_system(outcomes)
+    outcomes = _judged(dataset, split, systems, work, device, n_jobs, backend, shard, progress)
+    found = {} if shard else _by_system(outcomes)
     if found:
         ordered = {system.name: found[system.name] for system in systems if system.name in found}
         with replacing(output, folder=True) as temporary:
@@ -248,6 +258,11 @@ def compare(
         content = {name: scores.to_json() for name, scores in ordered.items()}
         click.echo(json.dumps(content, indent=1) if as_json else f"{table.to_string()}\n{output}")
     _report_failures(outcomes)
+
+
+def _check_shard(shard: Any, work: Path | None) -> None:
+    if shard and work is None:
+        raise click.UsageError("--shard needs --work, the folder where the parts' scores meet")
 
 
 def _systems(models: Sequence[str], gates: Sequence[str], bounds: bool) -> list[System]:
@@ -279,6 +294,7 @@ def _judged(
     device: str,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     progress: Any,
 ) -> list[Outcome[Any, dict[str, Any]]]:
     """Return for each song the scores of each system as plain values."""
@@ -289,7 +305,7 @@ def _judged(
     items = (songs.split(split) if split else songs).items
     return map_all(
         partial(_judge, systems=tuple(systems), work=work, device=device),
-        items,
+        shard.of(items) if shard else items,
         n_jobs=n_jobs,
         backend=backend,
         progress=_options.reporter(progress, "songs"),

@@ -68,6 +68,7 @@ class _Predicted:
 @_options.recursive
 @_options.existing
 @_options.parallel
+@_options.shard
 @_options.device
 @_options.progress
 @_options.as_json
@@ -85,6 +86,7 @@ def predict(
     existing: str,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     device: str,
     progress: Any,
     as_json: bool,
@@ -102,7 +104,7 @@ def predict(
     if jams:
         _check_jams()
     weights = checkpoint.sha256(checkpoint.find("activity", model))  # fails early if there is no such model
-    paths = _batch.sound_files(inputs, recursive=recursive)
+    items = _batch.batch(_batch.sound_files(inputs, recursive=recursive), output, shard)
     options = {
         "threshold": threshold,
         "hop_s": hop_s,
@@ -114,19 +116,18 @@ def predict(
     }
     work = partial(
         _predict_file,
-        folders=_batch.result_folders(paths, output),
         model=model,
         weights=weights,
         existing=existing,
         options=options,
     )
     report = _options.reporter(progress, "files")
-    outcomes = map_all(work, paths, n_jobs=n_jobs, backend=backend, progress=report)
+    outcomes = map_all(work, items, n_jobs=n_jobs, backend=backend, progress=report)
     _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
 
 
 def _predict_file(
-    path: Path, folders: dict[Path, Path], model: str, weights: str, existing: str, options: dict[str, Any]
+    item: _batch.Input, model: str, weights: str, existing: str, options: dict[str, Any]
 ) -> _Predicted:
     import numpy as np
 
@@ -135,8 +136,8 @@ def _predict_file(
     from mirkit._files import replacing, write_json
     from mirkit.activity import plots
 
+    path, folder = item.path, item.folder
     _batch.check_input(path)
-    folder = folders[path]
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, {}, skipped=True)
     loaded = _model(model)

@@ -53,6 +53,7 @@ class _Predicted:
 @_options.recursive
 @_options.existing
 @_options.parallel
+@_options.shard
 @_options.progress
 @_options.as_json
 def predict(
@@ -69,6 +70,7 @@ def predict(
     existing: str,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     progress: Any,
     as_json: bool,
 ) -> None:
@@ -84,7 +86,7 @@ def predict(
     weights = checkpoint.sha256(checkpoint.find("assessment", "default" if model == "rubric" else model))
     if score is not None:
         _score(score, part)  # fails early if it cannot be read
-    paths = _batch.sound_files(inputs, recursive=recursive)
+    items = _batch.batch(_batch.sound_files(inputs, recursive=recursive), output, shard)
     options = {
         "score": None if score is None else str(score),
         "part": part,
@@ -95,19 +97,18 @@ def predict(
     }
     work = partial(
         _predict_file,
-        folders=_batch.result_folders(paths, output),
         model=model,
         weights=weights,
         existing=existing,
         options=options,
     )
     report = _options.reporter(progress, "files")
-    outcomes = map_all(work, paths, n_jobs=n_jobs, backend=backend, progress=report)
+    outcomes = map_all(work, items, n_jobs=n_jobs, backend=backend, progress=report)
     _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
 
 
 def _predict_file(
-    path: Path, folders: dict[Path, Path], model: str, weights: str, existing: str, options: dict[str, Any]
+    item: _batch.Input, model: str, weights: str, existing: str, options: dict[str, Any]
 ) -> _Predicted:
     from dataclasses import replace
 
@@ -115,8 +116,8 @@ def _predict_file(
     from mirkit import audio as sound
     from mirkit._files import replacing, write_json
 
+    path, folder = item.path, item.folder
     _batch.check_input(path)
-    folder = folders[path]
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, None)
     loaded = _model(model)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mirkit.data import Problem, TrackSet
     from mirkit.data.artists import Entry
     from mirkit.data.builder import Annotated
-    from mirkit.parallel import Backend
+    from mirkit.parallel import Backend, Shard
 
 
 @click.group("data")
@@ -206,6 +206,7 @@ def _size(text: str) -> tuple[str, int | float | None]:
 @options.existing
 @options.as_json
 @options.parallel
+@options.shard
 @options.progress
 def annotate_(
     inputs: tuple[Path, ...],
@@ -218,6 +219,7 @@ def annotate_(
     as_json: bool,
     n_jobs: int,
     backend: Backend,
+    shard: Shard | None,
     progress: options.ProgressStyle,
 ) -> None:
     """Make a multitrack in MedleyDB's layout of each folder of raw tracks INPUTS (files NN_Name.wav)."""
@@ -236,7 +238,8 @@ def annotate_(
         existing=existing,
     )
     report = options.reporter(progress, "annotating")
-    outcomes = map_all(make, inputs, n_jobs=n_jobs, backend=backend, progress=report)
+    folders = inputs if shard is None else shard.of(inputs)
+    outcomes = map_all(make, folders, n_jobs=n_jobs, backend=backend, progress=report)
     for outcome in outcomes:
         if outcome.result is not None and outcome.result.unmapped:
             names = ", ".join(outcome.result.unmapped)

@@ -46,6 +46,7 @@ class _Predicted:
 @_options.recursive
 @_options.existing
 @_options.parallel
+@_options.shard
 @_options.progress
 @_options.as_json
 def predict(
@@ -60,6 +61,7 @@ def predict(
     existing: str,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     progress: Any,
     as_json: bool,
 ) -> None:
@@ -76,29 +78,28 @@ def predict(
         raise click.UsageError(f"--end {end_s:g} must be later than --start {start_s:g}")
     weights = checkpoint.sha256(checkpoint.find("sampling", model))
     _sampling_results.excerpt(sample, start_s, end_s)  # fails early if it cannot be read
-    paths = _batch.sound_files(inputs, recursive=recursive)
+    items = _batch.batch(_batch.sound_files(inputs, recursive=recursive), output, shard)
     options = {"sample": str(sample), "start_s": start_s, "end_s": end_s, "figure": figure}
     work = partial(
         _predict_file,
-        folders=_batch.result_folders(paths, output),
         model=model,
         weights=weights,
         existing=existing,
         options=options,
     )
     report = _options.reporter(progress, "songs")
-    outcomes = map_all(work, paths, n_jobs=n_jobs, backend=backend, progress=report)
+    outcomes = map_all(work, items, n_jobs=n_jobs, backend=backend, progress=report)
     _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
 
 
 def _predict_file(
-    path: Path, folders: dict[Path, Path], model: str, weights: str, existing: str, options: dict[str, Any]
+    item: _batch.Input, model: str, weights: str, existing: str, options: dict[str, Any]
 ) -> _Predicted:
     from mirkit import audio, sampling
     from mirkit._files import replacing, write_json
 
+    path, folder = item.path, item.folder
     _batch.check_input(path)
-    folder = folders[path]
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, None)
     source = Path(options["sample"])

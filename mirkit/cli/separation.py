@@ -74,6 +74,7 @@ class _Predicted:
 @_options.recursive
 @_options.existing
 @_options.parallel
+@_options.shard
 @_options.device
 @_options.progress
 @_options.as_json
@@ -93,6 +94,7 @@ def predict(
     existing: str,
     n_jobs: int,
     backend: Any,
+    shard: Any,
     device: str,
     progress: Any,
     as_json: bool,
@@ -116,10 +118,9 @@ def predict(
         "wiener_iterations": wiener_iterations,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    paths = _batch.sound_files(inputs, recursive=recursive)
+    items = _batch.batch(_batch.sound_files(inputs, recursive=recursive), output, shard)
     work = partial(
         _predict_file,
-        folders=_batch.result_folders(paths, output),
         model=model,
         existing=existing,
         settings=replace(loaded.config.inference, **changes),
@@ -131,10 +132,10 @@ def predict(
             "device": device,
         },
         changes=changes,
-        progress=progress if len(paths) == 1 else "none",
+        progress=progress if len(items) == 1 else "none",
     )
-    report = _options.reporter(progress, "files") if len(paths) > 1 else None
-    outcomes = map_all(work, paths, n_jobs=n_jobs, backend=backend, progress=report)
+    report = _options.reporter(progress, "files") if len(items) > 1 else None
+    outcomes = map_all(work, items, n_jobs=n_jobs, backend=backend, progress=report)
     _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
 
 
@@ -150,8 +151,7 @@ def _check_format(suffix: str, subtype: str | None) -> None:
 
 
 def _predict_file(
-    path: Path,
-    folders: dict[Path, Path],
+    item: _batch.Input,
     model: str,
     existing: str,
     settings: InferenceConfig,
@@ -161,8 +161,8 @@ def _predict_file(
 ) -> _Predicted:
     from mirkit._files import replacing, write_json
 
+    path, folder = item.path, item.folder
     _batch.check_input(path)
-    folder = folders[path]
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, skipped=True)
     loaded = _separation_corpus.loaded(model)

@@ -11,7 +11,7 @@ import click
 from mirkit.cli import _options as options
 
 if TYPE_CHECKING:
-    from mirkit.parallel import Backend
+    from mirkit.parallel import Backend, Shard
 
 
 @click.command("synthesize")
@@ -44,17 +44,19 @@ if TYPE_CHECKING:
 @click.option("--sample-rate", type=click.IntRange(8000), default=44100, show_default=True)
 @options.seed
 @options.parallel
+@options.shard
 @options.progress
 @options.as_json
 def command(
     out: Path, sources: Path, n_songs: int, seconds: float, style: str | None, pieces: float, split: str,
     any_licence: bool, sample_rate: int, seed: int, n_jobs: int, backend: Backend,
-    progress: options.ProgressStyle, as_json: bool,
+    shard: Shard | None, progress: options.ProgressStyle, as_json: bool,
 ) -> None:  # fmt: skip
     """Fill the folder OUT with synthesised multitracks in MedleyDB's layout.
 
     Songs that are there already are kept: an interrupted run goes on where it stopped. The same seed gives
-    the same files, whatever --jobs is. Statistics of the set are written beside the songs.
+    the same files, whatever --jobs is. Statistics of the set are written beside the songs; after parts made
+    with --shard, run once more without it to write them.
     """
     from mirkit._files import write_json, write_text
     from mirkit.data.synthesis import describe, synthesize, to_markdown
@@ -62,12 +64,12 @@ def command(
     outcomes = synthesize(
         out, sources=sources, n_songs=n_songs, seconds=seconds, seed=seed, split=split,
         trainable_only=not any_licence, sample_rate=sample_rate, style=style, pieces=pieces, n_jobs=n_jobs,
-        backend=backend, progress=options.reporter(progress, "synthesize"),
+        backend=backend, shard=shard, progress=options.reporter(progress, "synthesize"),
     )  # fmt: skip
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failed:
         click.echo(f"error: song {outcome.item}: {outcome.error}", err=True)
-    if len(failed) < len(outcomes):
+    if len(failed) < len(outcomes) and shard is None:
         statistics = describe(out)
         write_json(out / "statistics.json", statistics)
         write_text(out / "statistics.md", to_markdown(statistics))

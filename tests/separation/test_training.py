@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from mirkit.separation.losses import losses
 from mirkit.separation.model import build
 from mirkit.separation.targets import grouped, truth
 
+ROOT = Path(__file__).parents[2]
 RATE = 8000
 QUICK = {
     "excerpt_s": 0.5,
@@ -317,3 +322,31 @@ def test_phase_loss_is_least_for_the_mask_that_a_real_one_can_be(scenes):
     louder = (4 * mixture, 4 * stems, activity)
     mask = lambda magnitudes: (0.3 * torch.ones_like(magnitudes)[:, None], None)  # noqa: E731
     assert losses(mask, config, louder)[0].item() == pytest.approx(loss(0.3), rel=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ["iass", "banded"])
+def test_two_processes_learn_what_one_learns(architecture, tmp_path):
+    make_dataset(tmp_path / "train", 1)
+    make_dataset(tmp_path / "valid", 2)
+    training = {**QUICK, "learning_rate": 0.005, "max_epochs": 12}
+    settings = {**CONFIG.to_dict(), "network": architecture, "training": training}
+    (tmp_path / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    script = str(Path(__file__).with_name("two_processes.py"))
+    distributed = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    found = []
+    for n_processes, launcher in ((1, []), (2, distributed)):
+        out = tmp_path / f"{n_processes}.pt"
+        arguments = [str(tmp_path), str(8 // n_processes), str(n_processes), str(out)]
+        done = subprocess.run(
+            [sys.executable, *launcher, script, *arguments],
+            env=environment, capture_output=True, text=True, check=False, timeout=240,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found.append(torch.load(out, weights_only=True))  # noqa: TID251  # our own file
+    one, two = found
+    assert set(one["gradients"]) == set(two["gradients"])
+    largest = max(float(gradient.abs().max()) for gradient in one["gradients"].values())
+    for name, gradient in one["gradients"].items():
+        torch.testing.assert_close(two["gradients"][name], gradient, rtol=0, atol=1e-5 * largest, msg=name)
+    assert two["loss"]["piano"] == pytest.approx(one["loss"]["piano"], rel=0.05)

@@ -31,7 +31,7 @@ from mirkit.data.synthesis.soundfont import Synths
 from mirkit.data.synthesis.sources import Source, read_sources, usable
 from mirkit.dsp import FrameGrid
 from mirkit.errors import DatasetError, ParameterError
-from mirkit.parallel import Backend, Outcome, Progress, map_all
+from mirkit.parallel import Backend, Outcome, Progress, Shard, map_all
 
 FULL_SCALE = 32767
 
@@ -50,6 +50,7 @@ def synthesize(
     pieces: float = 0.25,
     n_jobs: int = 1,
     backend: Backend = "loky",
+    shard: Shard | None = None,
     progress: Progress | None = None,
 ) -> list[Outcome[int, Path]]:
     """Write synthesised multitracks; return what became of each.
@@ -84,6 +85,8 @@ def synthesize(
         Songs rendered at the same time.
     backend : {"loky", "dask", "ray"}
         See `mirkit.parallel.map_all`.
+    shard : Shard, optional
+        Only this part of the songs.
     progress : callable, optional
         Called after each song.
 
@@ -118,7 +121,8 @@ def synthesize(
         style=style,
         pieces=pieces,
     )
-    return map_all(job, range(n_songs), n_jobs=n_jobs, backend=backend, progress=progress)
+    songs = range(n_songs) if shard is None else shard.of(range(n_songs))
+    return map_all(job, songs, n_jobs=n_jobs, backend=backend, progress=progress)
 
 
 def write_song(
