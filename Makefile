@@ -1,6 +1,6 @@
 # The front door. Needs Python 3.11 or newer and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check docs pictures fuzz bench wheel clean
+.PHONY: help demo test lint types check docs pictures faults fuzz bench wheel clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,6 +13,7 @@ help:
 	@echo "make types   static types"
 	@echo "make check   tests only"
 	@echo "make docs    the documentation, its gallery run and its pictures taken, into docs/_build/html"
+	@echo "make faults  kill every kind of run at random points, and run it again"
 	@echo "make fuzz    100,000 damaged and hostile files through every reader"
 	@echo "make bench   speed and memory, as ratios against a peer"
 	@echo "make wheel   build the wheel and try it in a clean environment"
@@ -51,6 +52,9 @@ docs: .venv/ready
 pictures: .venv/ready
 	$(RUN) docs/pictures.py docs/_generated/pictures
 	cp docs/_generated/pictures/demo_*.png docs/images/
+
+faults: .venv/ready
+	$(RUN) -m tests.faults
 
 fuzz: .venv/ready
 	$(RUN) -m tests.fuzz

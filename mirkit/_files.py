@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from mirkit.errors import MirkitError
+
+MOST_TRIES = 20
+"""So often may another process put its result under a name between the two steps of replacing it."""
 
 
 @contextmanager
@@ -27,6 +32,12 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
     ------
     Path
         Same suffix as ``path``, so that writers which go by suffix work.
+
+    Raises
+    ------
+    MirkitError
+        If the block ends with an error of the operating system that names no file, such as NumPy's for a full
+        disk.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,10 +46,28 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
         temporary = Path(room) / path.name
         if folder:
             temporary.mkdir()
-        yield temporary
+        try:
+            yield temporary
+        except OSError as error:
+            if error.filename is not None or isinstance(error, MirkitError):
+                raise
+            raise MirkitError(f"{path}: cannot be written ({error}); check the disk's free space") from error
+        _take_name(temporary, path, Path(room))
+
+
+def _take_name(temporary: Path, path: Path, room: Path) -> None:
+    """Rename, also over a full folder, which has to go first; another process may do the same meanwhile."""
+    for k in range(MOST_TRIES):
         if path.is_dir() and not path.is_symlink():
-            shutil.move(path, Path(room) / "replaced")  # a folder cannot be renamed over a full one
-        temporary.replace(path)
+            with suppress(FileNotFoundError):
+                path.replace(room / f"replaced{k}")
+        try:
+            temporary.replace(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR) or k == MOST_TRIES - 1:
+                raise
+        else:
+            return
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -109,4 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of our output has gone; nothing is left to say to it.
         sys.stdout = None
         code = 1
+    except (
+        OSError
+    ) as error:  # a full disk, a folder that cannot be written: nothing that a traceback explains
+        if error.filename is None:
+            raise
+        click.echo(f"error: {error.filename}: {(error.strerror or str(error)).lower()}", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -36,6 +36,10 @@ SUFFIXES = frozenset(
 """Files taken from a folder; a file that is named is tried whatever its suffix."""
 
 
+Version = tuple[int, int, int, int]
+"""Device, inode, size and time of change: what tells one state of a file from another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """A file, and the folder for its results: all that a worker needs to know of the batch."""
@@ -83,12 +87,18 @@ def batch(inputs: Sequence[Path], output: Path, shard: Shard | None) -> list[Inp
     return items if shard is None else shard.of(items)
 
 
-def check_input(path: Path) -> None:
-    """Raise `AudioError` for what cannot be a sound file, saying what to do."""
+def check_input(path: Path) -> Version:
+    """Return which version of a file is read; `AudioError` for what cannot be a sound file."""
     if path.is_dir():
         raise AudioError(f"{path}: no sound files in this folder; give files, or --recursive to look deeper")
     if not path.exists():
         raise AudioError(f"{path}: no such file or folder")
+    return _version(path)
+
+
+def _version(path: Path) -> Version:
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def check_existing(folder: Path, existing: str) -> bool:
@@ -100,10 +110,16 @@ def check_existing(folder: Path, existing: str) -> bool:
     raise MirkitError(f"{folder}: is already there; use --existing overwrite or skip, or another --output")
 
 
-def run_record(path: Path, arguments: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Return the content of ``run.json``: what made a result, from what."""
+def run_record(path: Path, version: Version, arguments: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the content of ``run.json``: what made a result, from what.
+
+    `AudioError` if the file is not the version any more that `check_input` saw: nobody knows then what the
+    result is of.
+    """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if _version(path) != version:
+        raise AudioError(f"{path}: was changed while it was being read; run again when it is complete")
     return {
         "mirkit_version": mirkit.__version__,
         "input": {"path": str(path), "sha256": digest},

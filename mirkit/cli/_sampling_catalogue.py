@@ -185,7 +185,7 @@ def _search_file(
     from mirkit.sampling import shortlist
 
     path, folder = item.path, item.folder
-    _batch.check_input(path)
+    version = _batch.check_input(path)
     if not _batch.check_existing(folder, existing):
         return _Searched(path, folder, len(index), None, [])
     sound = _sampling_results.excerpt(path, options["start_s"], options["end_s"])
@@ -214,7 +214,7 @@ def _search_file(
         )
         write_text(temporary / FILE, _table(checked))
         record = _batch.run_record(
-            path, options, model={"name": options["model"], "sha256": weights}, n_sounds=len(index)
+            path, version, options, model={"name": options["model"], "sha256": weights}, n_sounds=len(index)
         )
         write_json(temporary / "run.json", record)
     failures = [f"{one.item[1].entry.path}: {one.error}" for one in outcomes if one.error is not None]

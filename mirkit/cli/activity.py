@@ -137,7 +137,7 @@ def _predict_file(
     from mirkit.activity import plots
 
     path, folder = item.path, item.folder
-    _batch.check_input(path)
+    version = _batch.check_input(path)
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, {}, skipped=True)
     loaded = _model(model)
@@ -155,7 +155,7 @@ def _predict_file(
             axes = activity.plot(result, intervals=intervals, audio=waveform, title=path.name)
             plots.save(axes, temporary / "timeline.png")
         record = _batch.run_record(
-            path, {"model": model, **options}, model={"name": loaded.name, "sha256": weights}
+            path, version, {"model": model, **options}, model={"name": loaded.name, "sha256": weights}
         )
         write_json(temporary / "run.json", record)
     return _Predicted(path, folder, _shares(intervals, duration_s))

@@ -117,7 +117,7 @@ def _predict_file(
     from mirkit._files import replacing, write_json
 
     path, folder = item.path, item.folder
-    _batch.check_input(path)
+    version = _batch.check_input(path)
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, None)
     loaded = _model(model)
@@ -137,7 +137,7 @@ def _predict_file(
 
             plots.save(assessment.plot(result, title=path.name), temporary / "performance.png")
         record = _batch.run_record(
-            path, {"model": model, **options}, model={"name": loaded.name, "sha256": weights}
+            path, version, {"model": model, **options}, model={"name": loaded.name, "sha256": weights}
         )
         write_json(temporary / "run.json", record)
     return _Predicted(path, folder, result)

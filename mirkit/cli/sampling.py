@@ -99,7 +99,7 @@ def _predict_file(
     from mirkit._files import replacing, write_json
 
     path, folder = item.path, item.folder
-    _batch.check_input(path)
+    version = _batch.check_input(path)
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, None)
     source = Path(options["sample"])
@@ -113,7 +113,7 @@ def _predict_file(
         heading = f"{source.name} in {path.name}"
         _sampling_results.write(temporary, sample, song, result, title=heading, figure=options["figure"])
         record = _batch.run_record(
-            path, {"model": model, **options}, model={"name": loaded.name, "sha256": weights}
+            path, version, {"model": model, **options}, model={"name": loaded.name, "sha256": weights}
         )
         write_json(temporary / "run.json", record)
     return _Predicted(path, folder, result)

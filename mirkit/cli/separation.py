@@ -162,7 +162,7 @@ def _predict_file(
     from mirkit._files import replacing, write_json
 
     path, folder = item.path, item.folder
-    _batch.check_input(path)
+    version = _batch.check_input(path)
     if not _batch.check_existing(folder, existing):
         return _Predicted(path, folder, skipped=True)
     loaded = _separation_corpus.loaded(model)
@@ -172,6 +172,7 @@ def _predict_file(
             _draw(temporary, temporary / "spectrograms.png", "spectrograms", None, FIGURE_S, path.name)
         record = _batch.run_record(
             path,
+            version,
             {"model": model, **options, **changes},
             model={"name": loaded.name, "sha256": _separation_corpus.weights_sha256(model)},
             gain=gain,

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mirkit._files import write_text
 from mirkit._typing import Samples
 from mirkit.data.medleydb import CONFIDENCE, METADATA, SOURCE_ID
-from mirkit.errors import ParameterError
+from mirkit.errors import AudioError, ParameterError
 from mirkit.multitrack import MultiTrack
 
 __all__ = ["FULL_SCALE", "quantised", "write_activity", "write_metadata", "write_stems"]
@@ -82,14 +83,22 @@ def write_stems(
 
 
 def _write_flac(path: Path, whole: np.ndarray, sample_rate: int) -> None:
-    import soundfile
-
     if (peak := int(np.abs(whole).max(initial=0))) > FULL_SCALE:
         raise ParameterError(
             f"{path.name}: peak {peak / FULL_SCALE:.3f} would be clipped; lower the gain to "
             f"{FULL_SCALE / peak:.3f} of what it is"
         )
-    soundfile.write(path, whole.T.astype(np.int16), sample_rate, subtype="PCM_16", compression_level=0.2)
+    write_flac(path, whole.astype(np.int16), sample_rate)
+
+
+def write_flac(path: Path, samples: npt.NDArray[np.int16], sample_rate: int) -> None:
+    """Write whole numbers ``(n_channels, n_samples)`` as they are, so that sums of files stay exact."""
+    import soundfile
+
+    try:
+        soundfile.write(path, samples.T, sample_rate, subtype="PCM_16", compression_level=0.2)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: cannot be written ({error}); check the disk's free space") from error
 
 
 def write_activity(folder: Path, song: MultiTrack) -> list[float]:

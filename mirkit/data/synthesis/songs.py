@@ -29,6 +29,7 @@ from mirkit.data.synthesis.performance import Performance, choose_source, perfor
 from mirkit.data.synthesis.pieces import check_pieces, compose_from_pieces, credits_of
 from mirkit.data.synthesis.soundfont import Synths
 from mirkit.data.synthesis.sources import Source, read_sources, usable
+from mirkit.data.writing import write_flac
 from mirkit.dsp import FrameGrid
 from mirkit.errors import DatasetError, ParameterError
 from mirkit.parallel import Backend, Outcome, Progress, Shard, map_all
@@ -207,13 +208,11 @@ def _write_audio(
     folder: Path, song_id: str, stems: Sequence[Samples], sample_rate: int
 ) -> list[npt.NDArray[np.int16]]:
     """Write stems in 16 bits and the mix as the sum of their integers; return them."""
-    import soundfile
-
     whole = [np.rint(stem * FULL_SCALE).astype(np.int16) for stem in stems]
     names = [f"{song_id}_STEMS/{song_id}_STEM_{k:02d}.flac" for k in range(1, len(whole) + 1)]
-    total = np.sum(whole, axis=0, dtype=np.int32).astype(np.int16)  # the limiter leaves 1 dB of room
+    total = np.asarray(np.sum(whole, axis=0, dtype=np.int32), np.int16)  # the limiter leaves 1 dB of room
     for name, samples in zip([*names, f"{song_id}_MIX.flac"], [*whole, total], strict=True):
-        soundfile.write(folder / name, samples.T, sample_rate, subtype="PCM_16", compression_level=0.2)
+        write_flac(folder / name, samples, sample_rate)
     return whole
 
 
