@@ -154,15 +154,14 @@ def _scores(
     n_channels, n_estimates = references.shape[1], len(estimates)
     x, y = (np.reshape(sources, (-1, sources.shape[-1])) for sources in (references, estimates))
     windows = list(_windows(x.shape[1], window_length, hop_length))
-    with _one_thread():
-        lags = _correlations(x, y, filter_length)
-    every = _filters(lags, range(len(x)), range(len(y)))
-    own = [
-        _filters(lags, channels, channels)
-        for channels in (range(k * n_channels, (k + 1) * n_channels) for k in range(n_estimates))
-    ]
     energies = np.empty((8, n_estimates, len(windows)))
     with _one_thread():
+        lags = _correlations(x, y, filter_length)
+        every = _filters(lags, range(len(x)), range(len(y)))
+        own = [
+            _filters(lags, channels, channels)
+            for channels in (range(k * n_channels, (k + 1) * n_channels) for k in range(n_estimates))
+        ]
         for first in range(0, len(windows), WINDOWS_AT_A_TIME):
             chosen = slice(first, first + WINDOWS_AT_A_TIME)
             energies[:, :, chosen] = _energies(x, y, every, own, windows[chosen])
@@ -171,7 +170,11 @@ def _scores(
 
 
 def _one_thread() -> AbstractContextManager[object]:
-    """Return a context in which BLAS keeps to one thread: for many small products more only wait."""
+    """Return a context in which BLAS keeps to one thread.
+
+    For many small products more only wait. The one large factorisation would gain a fifth of a second on idle
+    cores, and lose ten where others compute, too: its threads wait for one another at every block.
+    """
     from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
