@@ -15,7 +15,7 @@ help:
 	@echo "make docs    the documentation, its gallery run and its pictures taken, into docs/_build/html"
 	@echo "make faults  kill every kind of run at random points, and run it again"
 	@echo "make fuzz    100,000 damaged and hostile files through every reader"
-	@echo "make bench   speed and memory, as ratios against a peer"
+	@echo "make bench   speed and memory of every part, as ratios against a peer"
 	@echo "make wheel   build the wheel and try it in a clean environment"
 
 # Wheels only: neither a compiler nor a system package is needed. torch first, from the constraints'
@@ -60,7 +60,7 @@ fuzz: .venv/ready
 	$(RUN) -m tests.fuzz
 
 bench: .venv/ready
-	for file in benchmarks/*.py; do echo "== $$file"; $(RUN) $$file || exit 1; done
+	$(RUN) benchmarks/peers.py
 
 # The files in the wheel, not those of the checkout: hence the change of folder.
 wheel: .venv/ready

@@ -1,4 +1,4 @@
-"""The bundled models on the bundled recordings say what they said when they were made (activity has its own)."""
+"""The bundled models say of the bundled recordings what they said when they were made; see also activity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def test_stems_have_the_levels_on_record(golden):
     for name, stem in stems.stems.items():
         samples = stem.samples
         whole = samples[:, : samples.shape[1] // n * n]
-        levels[name] = decibels((whole.reshape(len(samples), -1, n).astype(np.float64) ** 2).mean(axis=(0, 2)))
+        levels[name] = decibels(
+            (whole.reshape(len(samples), -1, n).astype(np.float64) ** 2).mean(axis=(0, 2))
+        )
     golden("separation", levels, atol=0.3)
 
 

@@ -356,20 +356,27 @@ def _starts(path: _Path) -> np.ndarray:
 
 def _substitute(heard: npt.NDArray[np.void], path: _Path) -> None:
     """Make an added note in the place and at the time of one left out a wrong note."""
-    seconds = path._seconds[1:]
-    starts = _starts(path)
-    for a, b in pairwise(starts):
-        first, last = int(path.notes[a]), int(path.notes[b])
+    seconds, onset_s = path._seconds[1:], heard["onset_s"]
+    starts = _starts(path).tolist()
+    for a, b in pairwise([-1, *starts, len(heard)]):
+        first = int(path.notes[a]) if a >= 0 else -1
+        last = int(path.notes[b]) if b < len(heard) else len(seconds)
         extra = [k for k in range(a + 1, b) if path.notes[k] < 0]
-        if last < first + 2 or not extra:
+        if last < first + 2 or not extra or not starts:
             continue
-        scale = (heard["onset_s"][b] - heard["onset_s"][a]) / max(seconds[last] - seconds[first], 1e-6)
+        known, scale = (
+            (a, 1.0) if a >= 0 else (b, 1.0)
+        )  # before the first note and after the last: the local tempo
+        if a >= 0 and b < len(heard):
+            scale = (onset_s[b] - onset_s[a]) / max(seconds[last] - seconds[first], 1e-6)
+        from_s = seconds[int(path.notes[known])]
         for note in range(first + 1, last):
-            due_s = heard["onset_s"][a] + scale * (seconds[note] - seconds[first])
-            room_s = 0.5 * scale * min(seconds[note] - seconds[note - 1], seconds[note + 1] - seconds[note])
-            near = [k for k in extra if abs(heard["onset_s"][k] - due_s) < room_s]
+            due_s = onset_s[known] + scale * (seconds[note] - from_s)
+            gaps = np.diff(seconds[max(note - 1, 0) : note + 2])
+            room_s = 0.5 * scale * float(gaps.min(initial=np.inf))
+            near = [k for k in extra if abs(onset_s[k] - due_s) < room_s]
             if near:
-                chosen = min(near, key=lambda k: abs(heard["onset_s"][k] - due_s))
+                chosen = min(near, key=lambda k: abs(onset_s[k] - due_s))
                 path.notes[chosen] = note
                 extra = [k for k in extra if k > chosen]
     matched = path.notes >= 0

@@ -74,10 +74,10 @@ def partially_fixed_nmf(
     H = rng.random((templates.shape[1], V.shape[1])).astype(np.float32)
     H *= V.sum() / max(float((templates @ H).sum()), 1e-12)
     costs: list[float] = []
+    ratio = np.empty_like(V)
     for k in range(n_iterations):
-        ratio = V / (templates @ H + EPS)
-        H *= (templates.T @ ratio) / (templates.sum(axis=0)[:, np.newaxis] + EPS)
-        ratio = V / (templates @ H + EPS)
+        H *= (templates.T @ _ratio(V, templates, H, ratio)) / (templates.sum(axis=0)[:, np.newaxis] + EPS)
+        _ratio(V, templates, H, ratio)
         templates[:, n_fixed:] *= (ratio @ H[n_fixed:].T) / (H[n_fixed:].sum(axis=1) + EPS)
         size = templates[:, n_fixed:].sum(axis=0) + EPS
         templates[:, n_fixed:] /= size
@@ -88,6 +88,13 @@ def partially_fixed_nmf(
             if len(costs) > 1 and costs[-2] - costs[-1] < tolerance * gained * CHECK_EVERY:
                 break
     return H[:n_fixed], H[n_fixed:], costs
+
+
+def _ratio(V: np.ndarray, templates: np.ndarray, H: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Return V over its estimate, in place: fresh memory for each step would cost as much as the products."""
+    np.matmul(templates, H, out=out)
+    out += EPS
+    return np.divide(V, out, out=out)
 
 
 def _divergence(V: np.ndarray, estimate: np.ndarray) -> float:
