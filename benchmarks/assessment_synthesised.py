@@ -25,6 +25,7 @@ from mirkit.assessment.examples import Performance, PerformanceTable, load_analy
 from mirkit.assessment.metrics import agreement
 from mirkit.assessment.player import FAULTS
 from mirkit.assessment.regression import fit
+from mirkit.errors import DatasetError
 from mirkit.parallel import map_all
 
 MATCH_S = 0.15
@@ -103,7 +104,7 @@ def notes(folders: list[str]) -> None:
 def described(item: Performance) -> dict[str, float]:
     analysis = load_analysis(item, Config())
     if analysis.verdicts:
-        raise ValueError(analysis.verdicts[0])
+        raise DatasetError(analysis.verdicts[0])
     return describe(analysis, "E1+E2+E3+E5")
 
 

@@ -24,6 +24,10 @@ MARGIN_ST = (5.0, 13.0)
 """What a player may leave the score's range by, down and up."""
 MAX_TUNING_ST = 0.35
 """A tuning farther off than this is tried on both sides."""
+TOLD_ST = 0.05
+"""So far off must the tuning be that the score tells, to be believed."""
+FEWEST_TELLING = 6
+"""Notes that it takes to tell one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,13 +157,37 @@ def _pitch_range(score: Score | None) -> dict[str, float]:
 def _aligned(
     heard: npt.NDArray[np.void], score: Score, tuning_st: float, config: Config
 ) -> tuple[Alignment, float]:
-    """Return the alignment; a tuning near a quarter-tone is tried as sharp and as flat."""
+    """Return the alignment and the tuning that it tells.
+
+    Pitches alone tell a tuning only within a semitone, and none if the intonation is all over it: one near a
+    quarter-tone is tried as sharp and as flat, and distances from the score correct it.
+    """
     best = align(heard, score, tuning_st=tuning_st, config=config.alignment)
-    if abs(tuning_st) <= MAX_TUNING_ST:
-        return best, tuning_st
-    other_st = tuning_st - np.sign(tuning_st)
-    other = align(heard, score, tuning_st=other_st, config=config.alignment)
-    return (other, float(other_st)) if other.cost < best.cost else (best, tuning_st)
+    if abs(tuning_st) > MAX_TUNING_ST:
+        other_st = float(tuning_st - np.sign(tuning_st))
+        other = align(heard, score, tuning_st=other_st, config=config.alignment)
+        if other.cost < best.cost:
+            best, tuning_st = other, other_st
+    told_st = _told_by(best, heard, score, tuning_st)
+    if abs(told_st - tuning_st) > TOLD_ST:
+        other = align(heard, score, tuning_st=told_st, config=config.alignment)
+        if other.cost <= best.cost:
+            return other, told_st
+    return best, tuning_st
+
+
+def _told_by(alignment: Alignment, heard: npt.NDArray[np.void], score: Score, tuning_st: float) -> float:
+    """Return the median distance from the score of the notes that are about right, by their length."""
+    matched = alignment.notes >= 0
+    target = score.notes["pitch_midi"][alignment.notes[matched]] + alignment.octave_st
+    away = heard["pitch_midi"][matched] - target
+    away -= 12.0 * np.round((away - tuning_st) / 12.0)
+    right = np.abs(away - tuning_st) < 1.0
+    if right.sum() < FEWEST_TELLING:
+        return tuning_st
+    order = np.argsort(away[right])
+    length = np.cumsum(heard["duration_s"][matched][right][order])
+    return float(away[right][order][np.searchsorted(length, 0.5 * length[-1])])
 
 
 def _fitted(values: Frames, n_frames: int) -> Frames:

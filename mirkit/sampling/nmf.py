@@ -94,7 +94,8 @@ def _ratio(V: np.ndarray, templates: np.ndarray, H: np.ndarray, out: np.ndarray)
     """Return V over its estimate, in place: fresh memory for each step would cost as much as the products."""
     np.matmul(templates, H, out=out)
     out += EPS
-    return np.divide(V, out, out=out)
+    np.divide(V, out, out=out)
+    return out
 
 
 def _divergence(V: np.ndarray, estimate: np.ndarray) -> float:
