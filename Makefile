@@ -1,6 +1,6 @@
 # The front door. Needs Python 3.11 or newer and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check docs pictures faults fuzz bench wheel clean
+.PHONY: help demo test lint types check docs pictures faults fuzz versions bench wheel clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,6 +15,7 @@ help:
 	@echo "make docs    the documentation, its gallery run and its pictures taken, into docs/_build/html"
 	@echo "make faults  kill every kind of run at random points, and run it again"
 	@echo "make fuzz    100,000 damaged and hostile files through every reader"
+	@echo "make versions the oldest and newest versions of Python and of what mirkit uses"
 	@echo "make bench   speed and memory of every part, as ratios against a peer"
 	@echo "make wheel   build the wheel and try it in a clean environment"
 
@@ -58,6 +59,13 @@ faults: .venv/ready
 
 fuzz: .venv/ready
 	$(RUN) -m tests.fuzz
+
+# These must be on the PATH; torch may bring its GPU libraries along.
+OLDEST ?= python3.11
+NEWEST ?= python3.12 python3.13
+versions:
+	bash tests/versions.sh $(OLDEST) oldest
+	for python in $(NEWEST); do bash tests/versions.sh $$python newest || exit 1; done
 
 bench: .venv/ready
 	$(RUN) benchmarks/peers.py

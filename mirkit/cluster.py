@@ -125,11 +125,15 @@ def _dask_client(n_workers: int) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _local_dask(n_workers: int) -> Any:
+    import dask
     from distributed import Client, LocalCluster
 
-    cluster = LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
-    )
+    # Dask's own value makes malloc give every large array back to the system, which takes as long again as
+    # all that the networks do.
+    with dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}):
+        cluster = LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        )
     return Client(cluster)
 
 

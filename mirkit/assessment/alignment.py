@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirkit.assessment.config import AlignmentConfig
+from mirkit.assessment.revision import RIGHT_ST, absorb, recognise, starts, substitute
 from mirkit.assessment.score import Score
 from mirkit.errors import ParameterError
 
@@ -134,7 +135,9 @@ def align(
     for _ in range(2):
         seconds = _local_seconds(heard, best, beats)
         best = _Path(heard, pitch, target + octave_st, seconds, config, timing=config.timing)
-    _substitute(heard, best)
+    notes, visits = absorb(heard, best.notes, best.visits)
+    notes = recognise(heard, pitch, target + octave_st, notes)
+    best.notes, best.visits = substitute(heard, notes, visits, seconds)
     restarts, skips = _jumps(heard, best)
     size = max(len(target), len(heard))
     return Alignment(best.notes, best.visits, restarts, skips, octave_st, seconds, best.total / size)
@@ -198,7 +201,8 @@ class _Path:
             low = int(np.clip(centre - width // 2, 0, n - width)) if n > width else 0
             part = slice(low, low + width)
             gap_s = float(heard["onset_s"][j] - ends[j - 1]) if j else 0.0
-            cost, when = self._step(cost, when, part, heard[j], pitch[j], gap_s, back[j])
+            held = j > 0 and abs(pitch[j] - pitch[j - 1]) < RIGHT_ST
+            cost, when = self._step(cost, when, part, heard[j], pitch[j], gap_s, held, back[j])
             lows[j] = low
         final = cost + np.minimum(self._missed[-1] - self._missed, self._config.skip_limit)
         kind, q = np.unravel_index(int(np.argmin(final)), final.shape)
@@ -213,6 +217,7 @@ class _Path:
         note: np.void,
         pitch: float,
         gap_s: float,
+        held: bool,
         back: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return costs and times after one more note heard; ``back`` takes the codes of where from."""
@@ -228,15 +233,14 @@ class _Path:
         new[_ADDED, part] = base + config.added * weight
         new_when[_ADDED, part] = base_when
         back[_ADDED] = 2 * cols + kind
-        # matched, as a further piece of the note before
+        # matched, further on
         first = max(part.start, 1)
         skip = first - part.start  # position 0 is before the first note
         targets = self._target[first - 1 : part.stop - 1]
         miss = weight * _pitch_price(pitch, targets, config.octave)
-        best = old[_MATCHED] + config.again * float(note["attack"]) * weight
-        time = old_when[_MATCHED].copy()
+        best = np.full(width, np.inf)
+        time = np.zeros(width)
         source = 2 * cols + _MATCHED
-        # matched, further on
         for k in range(1, min(NEAR, width - 1) + 1):
             arrival = base[:-k] + self._advance(part, k, base_when[:-k], float(note["onset_s"]))
             better = arrival < best[k:]
@@ -245,6 +249,13 @@ class _Path:
             time[k:][better] = float(note["onset_s"])
         self._leap(base, kind, best, source, time, float(note["onset_s"]), gap_s)
         best[skip:] += miss
+        # matched, as a further piece of the note before, whose wrong pitch is paid for already
+        piece = old[_MATCHED] + config.again * float(note["attack"]) * weight
+        if not held:
+            piece[skip:] += miss
+        better = piece <= best
+        best[better], time[better] = piece[better], old_when[_MATCHED][better]
+        source[better] = (2 * cols + _MATCHED)[better]
         best[:skip] = np.inf
         new[_MATCHED, part] = best
         new_when[_MATCHED, part] = time
@@ -320,8 +331,8 @@ def _pitch_price(pitch: float, targets: np.ndarray, octave: float) -> np.ndarray
 
 def _local_seconds(heard: npt.NDArray[np.void], path: _Path, beats: np.ndarray) -> np.ndarray:
     """Return when notes would start at the local tempo: a running median of seconds a quarter."""
-    starts = _starts(path)
-    notes, onsets = path.notes[starts], heard["onset_s"][starts]
+    begun = starts(path.notes, path.visits)
+    notes, onsets = path.notes[begun], heard["onset_s"][begun]
     step, taken = np.diff(notes), np.diff(onsets)
     usable = (step > 0) & (step <= 2)
     steps_beat = np.diff(beats)
@@ -348,47 +359,10 @@ def _running_median(at: np.ndarray, values: np.ndarray, n: int, *, reach: int) -
     return np.clip(out, overall / 2.5, overall * 2.5)
 
 
-def _starts(path: _Path) -> np.ndarray:
-    """Return which notes heard start a note of the score."""
-    matched = np.flatnonzero(path.notes >= 0)
-    return matched[np.r_[True, np.diff(path.visits[matched]) > 0]] if len(matched) else matched
-
-
-def _substitute(heard: npt.NDArray[np.void], path: _Path) -> None:
-    """Make an added note in the place and at the time of one left out a wrong note."""
-    seconds, onset_s = path._seconds[1:], heard["onset_s"]
-    starts = _starts(path).tolist()
-    for a, b in pairwise([-1, *starts, len(heard)]):
-        first = int(path.notes[a]) if a >= 0 else -1
-        last = int(path.notes[b]) if b < len(heard) else len(seconds)
-        extra = [k for k in range(a + 1, b) if path.notes[k] < 0]
-        if last < first + 2 or not extra or not starts:
-            continue
-        known, scale = (
-            (a, 1.0) if a >= 0 else (b, 1.0)
-        )  # before the first note and after the last: the local tempo
-        if a >= 0 and b < len(heard):
-            scale = (onset_s[b] - onset_s[a]) / max(seconds[last] - seconds[first], 1e-6)
-        from_s = seconds[int(path.notes[known])]
-        for note in range(first + 1, last):
-            due_s = onset_s[known] + scale * (seconds[note] - from_s)
-            gaps = np.diff(seconds[max(note - 1, 0) : note + 2])
-            room_s = 0.5 * scale * float(gaps.min(initial=np.inf))
-            near = [k for k in extra if abs(onset_s[k] - due_s) < room_s]
-            if near:
-                chosen = min(near, key=lambda k: abs(onset_s[k] - due_s))
-                path.notes[chosen] = note
-                extra = [k for k in extra if k > chosen]
-    matched = path.notes >= 0
-    fresh = np.r_[True, np.diff(path.visits) > 0]
-    fresh[1:] |= matched[1:] & (path.notes[1:] != path.notes[:-1])
-    path.visits = np.cumsum(fresh) - 1
-
-
 def _jumps(heard: npt.NDArray[np.void], path: _Path) -> tuple[tuple[Jump, ...], tuple[Jump, ...]]:
-    starts = _starts(path)
+    begun = starts(path.notes, path.visits)
     restarts, skips = [], []
-    for a, b in pairwise(starts):
+    for a, b in pairwise(begun):
         jump = Jump(float(heard["onset_s"][b]), int(path.notes[a]), int(path.notes[b]))
         if jump.to_note <= jump.from_note:
             restarts.append(jump)

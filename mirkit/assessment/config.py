@@ -62,11 +62,11 @@ class AlignmentConfig:
     """Costs of what can happen between a score and a performance; a wrong pitch costs 1."""
 
     octave: float = 0.3
-    missed: float = 0.8
+    missed: float = 0.65
     added: float = 1.0
     skip_limit: float = 5.0
-    restart: float = 2.5
-    again: float = 1.2
+    restart: float = 2.0
+    again: float = 2.4
     timing: float = 0.6
     window: int = 512
 

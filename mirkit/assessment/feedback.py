@@ -13,6 +13,7 @@ from mirkit.assessment.alignment import Alignment
 from mirkit.assessment.config import ToleranceConfig
 from mirkit.assessment.pitch import Contour
 from mirkit.assessment.result import ADDED, BAR, PLAYED
+from mirkit.assessment.revision import RIGHT_ST
 from mirkit.assessment.score import Score
 
 __all__ = ["Account", "Pause", "account", "bar_table", "remarks"]
@@ -20,6 +21,8 @@ __all__ = ["Account", "Pause", "account", "bar_table", "remarks"]
 WRONG_ST = 0.6
 SNAP_BEFORE_S, SNAP_AFTER_S = 0.05, 0.035
 MIN_PAUSE_S = 0.3
+SURE = 0.42
+"""An attack less sure than this is none; see `AlignmentConfig`'s ``again``."""
 REACH = 8
 """Notes on each side that make the local tempo."""
 
@@ -256,18 +259,26 @@ def _added(heard: npt.NDArray[np.void], alignment: Alignment) -> npt.NDArray[np.
     """Return added notes.
 
     Short or faint ones are sounds of the instrument, not notes; what came just before a jump back was an
-    attempt that the player gave up.
+    attempt that the player gave up. A sound of the same pitch that is hardly attacked goes on with the one
+    before.
     """
     typical_db = np.median(heard["level_db"])
     given_up = _given_up(heard, alignment)
-    rows = []
+    rows: list[tuple[float, float, float, int]] = []
     before = -1
     for k, note in enumerate(alignment.notes):
         if note >= 0:
             before = int(note)
+        elif rows and k and alignment.notes[k - 1] < 0 and _goes_on(heard[k - 1], heard[k]):
+            onset_s, _, pitch_midi, after = rows[-1]
+            rows[-1] = (onset_s, heard["onset_s"][k] + heard["duration_s"][k] - onset_s, pitch_midi, after)
         elif not given_up[k] and heard["duration_s"][k] >= 0.06 and heard["level_db"][k] > typical_db - 15.0:
             rows.append((heard["onset_s"][k], heard["duration_s"][k], heard["pitch_midi"][k], before))
     return np.array(rows, dtype=ADDED)
+
+
+def _goes_on(before: np.void, note: np.void) -> bool:
+    return bool(note["attack"] < SURE and abs(note["pitch_midi"] - before["pitch_midi"]) < RIGHT_ST)
 
 
 def _given_up(heard: npt.NDArray[np.void], alignment: Alignment) -> np.ndarray:

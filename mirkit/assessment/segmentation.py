@@ -38,6 +38,8 @@ DIP_ODDS = (-8.12, 2.1, 0.65, -2.05)
 """Log odds that a dip of level starts a note: constant; for the logarithms of fall, rise, unsteadiness.
 A logistic regression on simulated performances whose onsets are known, of training instruments only."""
 LEAST_SURE = 0.1
+TAIL_DB = 12.0
+"""What goes on at the same pitch so much softer is the instrument or the room dying away, not a note."""
 _SMOOTH = np.array([-36, 9, 44, 69, 84, 89, 84, 69, 44, 9, -36]) / 429.0
 """Savitzky and Golay's quadratic smoother over eleven frames, 64 ms: it follows vibrato, not jitter."""
 
@@ -80,7 +82,7 @@ def segment(contour: Contour, config: SegmentationConfig | None = None) -> npt.N
     runs = _runs(labels, round(config.max_gap_s / hop_s))
     rise_db = _rises(contour, round(0.05 / hop_s))
     unsteady_db = _unsteadiness(contour, runs)
-    rows = []
+    rows: list[tuple[float, ...]] = []
     for number, (start, end) in enumerate(runs):
         cuts = _attacks(rise_db, contour, (start, end), unsteady_db, config)
         first_sure = 1.0
@@ -100,6 +102,8 @@ def segment(contour: Contour, config: SegmentationConfig | None = None) -> npt.N
             pitch = float(np.median(contour.midi()[inner]))
             stop = int(voiced[-1]) + 1
             level_db = float(np.median(contour.level_db[inner]))
+            if k and rows and level_db < rows[-1][4] - TAIL_DB:
+                attack = 0.0
             rows.append((first * hop_s, (stop - first) * hop_s, pitch, attack, level_db))
     return np.array(rows, dtype=NOTE)
 

@@ -180,9 +180,7 @@ def plans(
             score = _next(tunes)
         chosen = voice[int(rng.integers(len(voice)))]
         skill = skills(rng)
-        sound = _sound(rng, score)
-        if noisy:
-            sound |= {"snr_db": float(rng.uniform(15, 30)), "room_s": float(rng.uniform(0.2, 0.6))}
+        sound = _sound(rng, score, noisy)
         found.append(
             Plan(
                 f"take{k:04d}", score.title, fitted(score, chosen), chosen, amounts(rng, skill), skill, sound,
@@ -192,13 +190,15 @@ def plans(
     return found
 
 
-def sweeps(n_players: int, tunes: Iterator[Score], voice: Sequence[Voice], *, seed: int = 0) -> list[Plan]:
+def sweeps(
+    n_players: int, tunes: Iterator[Score], voice: Sequence[Voice], *, noisy: bool = False, seed: int = 0
+) -> list[Plan]:
     """Return performances in which one fault alone grows: `STEPS` of every fault, for each player."""
     found = []
     for player in range(n_players):
         rng = np.random.default_rng((seed, 3, player))
         tune, chosen = _next(tunes), voice[int(rng.integers(len(voice)))]
-        score, sound = fitted(tune, chosen), _sound(rng, tune)
+        score, sound = fitted(tune, chosen), _sound(rng, tune, noisy)
         for fault, step in itertools.product(FAULTS, STEPS):
             name = f"player{player:02d}-{fault}-{round(100 * step):03d}"
             seeds = (seed, 4, player)
@@ -213,15 +213,18 @@ def _next(tunes: Iterator[Score]) -> Score:
         raise DatasetError("not enough melodies; name more scores, or ask for fewer performances") from None
 
 
-def _sound(rng: np.random.Generator, score: Score) -> dict[str, float]:
-    """Return a tempo at which short notes last 0.2 s or more, and what is the player's own and no fault."""
+def _sound(rng: np.random.Generator, score: Score, noisy: bool) -> dict[str, float]:
+    """Return a tempo at which short notes last 0.2 s or more, and what is no fault of the player's."""
     shortest = float(np.quantile(score.notes["duration_beat"], 0.1))
     tempo_bpm = min(float(rng.uniform(70, 120)), 60 * shortest / 0.2)
-    return {
+    found = {
         "tempo_bpm": tempo_bpm,
         "tuning_cents": float(rng.normal(0, 12)),
         "vibrato_cents": float(rng.choice([0.0, 0.0, rng.uniform(5, 25)])),
     }
+    if noisy:
+        found |= {"snr_db": float(rng.uniform(15, 30)), "room_s": float(rng.uniform(0.2, 0.6))}
+    return found
 
 
 def jury(rng: np.random.Generator, skill: Mapping[str, float]) -> dict[str, float]:

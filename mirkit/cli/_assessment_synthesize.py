@@ -63,7 +63,7 @@ def synthesize(
     tunes = synthesis.melodies(scores, n_notes=n_notes, split=split, seed=seed)
     voices = synthesis.voices(sources, split=split)
     if sweep:
-        made = synthesis.sweeps(count, tunes, voices, seed=seed)
+        made = synthesis.sweeps(count, tunes, voices, noisy=noisy, seed=seed)
     else:
         made = synthesis.plans(count, tunes, voices, noisy=noisy, seed=seed)
     with replacing(output, folder=True) as temporary:
