@@ -49,7 +49,7 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
         try:
             yield temporary
         except OSError as error:
-            if error.filename is not None or isinstance(error, MirkitError):
+            if error.filename is not None or type(error) is not OSError:  # the caller's own, perhaps
                 raise
             raise MirkitError(f"{path}: cannot be written ({error}); check the disk's free space") from error
         _take_name(temporary, path, Path(room))
