@@ -172,9 +172,7 @@ def align_by_librosa(folder: Path) -> Work:
     def work(distances: np.ndarray = matrix) -> object:
         return librosa.sequence.dtw(C=distances, subseq=True, step_sizes_sigma=steps, backtrack=False)
 
-    work(
-        matrix[:4, :8]
-    )  # compiles where nothing is cached yet, which is part of the process, not of the work
+    work(matrix[:4, :8])  # compiling, where nothing is cached yet, is part of the process, not of the work
     return work
 
 

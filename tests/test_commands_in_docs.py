@@ -88,20 +88,10 @@ def folder(tmp_path, monkeypatch, request):
     (tmp_path / "CLIPS").mkdir()
     shutil.copy(bundled / "tabla.ogg", tmp_path / "CLIPS")
     (tmp_path / "CLIPS" / "labels.csv").write_text("file,instrument\ntabla.ogg,tabla\n", encoding="utf-8")
-    made = [
-        "assessment",
-        "synthesize",
-        "-o",
-        tmp_path / "DRY",
-        "-n",
-        "2",
-        "--score",
-        tmp_path / "PIECE.musicxml",
-    ]
-    subprocess.run([sys.executable, "-m", "mirkit", *made], check=True, timeout=300)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     mpl.use("agg")
+    run_here("mirkit assessment synthesize -o DRY -n 2 --score PIECE.musicxml", {})
     return tmp_path
 
 

@@ -62,10 +62,8 @@ def synthesize(
         return
     tunes = synthesis.melodies(scores, n_notes=n_notes, split=split, seed=seed)
     voices = synthesis.voices(sources, split=split)
-    if sweep:
-        made = synthesis.sweeps(count, tunes, voices, noisy=noisy, seed=seed)
-    else:
-        made = synthesis.plans(count, tunes, voices, noisy=noisy, seed=seed)
+    plan = synthesis.sweeps if sweep else synthesis.plans
+    made = plan(count, tunes, voices, noisy=noisy, seed=seed)
     with replacing(output, folder=True) as temporary:
         work = partial(synthesis.write, folder=temporary)
         report = _options.reporter(progress, "performances")
