@@ -36,13 +36,11 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
     Raises
     ------
     MirkitError
-        If the block ends with an error of the operating system that names no file, such as NumPy's for a full
-        disk.
+        If there is no place for the file, or the block ends with an error of the operating system that names
+        no file, such as NumPy's for a full disk.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A folder of its own keeps the suffix and the name free of clashes between processes.
-    with tempfile.TemporaryDirectory(prefix=".mirkit-", dir=path.parent) as room:
+    with _room(path) as room:
         temporary = Path(room) / path.name
         if folder:
             temporary.mkdir()
@@ -53,6 +51,16 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
                 raise
             raise MirkitError(f"{path}: cannot be written ({error}); check the disk's free space") from error
         _take_name(temporary, path, Path(room))
+
+
+def _room(path: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a folder beside a path: it keeps the suffix, and the name free of clashes between processes."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".mirkit-", dir=path.parent)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise MirkitError(f"{path}: cannot be written ({why}); give another place") from error
 
 
 def _take_name(temporary: Path, path: Path, room: Path) -> None:

@@ -299,6 +299,8 @@ class MultiTrack:
 
 
 def _possible(stem: Stem, taxonomy: Taxonomy) -> tuple[str, ...]:
+    if not stem.instrument:
+        return taxonomy.labels  # nobody knows
     return tuple(dict.fromkeys(label for raw in stem.instrument for label in taxonomy.possible(raw)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
@@ -146,6 +147,8 @@ def _on_processes(
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    # Workers whose memory grew are renewed; nothing is lost by it and there is nothing to do.
+    warnings.filterwarnings("ignore", "A worker stopped", UserWarning, r"joblib\.externals\.loky")
     calls = (joblib.delayed(_attempt_at)(position, function, item) for position, item in enumerate(items))
     with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
         outcomes = joblib.Parallel(return_as="generator_unordered")

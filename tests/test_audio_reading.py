@@ -52,6 +52,32 @@ def level_db(error: np.ndarray, reference: np.ndarray) -> float:
     return 10 * np.log10((np.mean(error**2) + 1e-30) / np.mean(reference**2))
 
 
+def with_a_gap(path: Path) -> np.ndarray:
+    """Write Ogg Opus whose time stamps skip half a frame after the first second; return what is in it."""
+    import av
+
+    sound = tone(4.0, sample_rate=48000).samples.astype(np.float32)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libopus", rate=48000, layout="stereo")
+        for first in range(0, sound.shape[1], 960):
+            frame = av.AudioFrame.from_ndarray(sound[:, first : first + 960].copy(), "fltp", "stereo")
+            frame.sample_rate, frame.time_base = 48000, Fraction(1, 48000)
+            frame.pts = first + 488 * (first >= 48000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return sound
+
+
+def test_opus_whose_time_stamps_have_a_gap_is_no_damaged_file(tmp_path: Path) -> None:
+    sound = with_a_gap(tmp_path / "a.opus")
+    found = audio.read(tmp_path / "a.opus").samples
+    assert abs(found.shape[1] - sound.shape[1]) < 960
+    n = min(found.shape[1], sound.shape[1])
+    assert level_db(found[:, :n] - sound[:, :n], sound[:, :n]) < -15
+    part = audio.read(tmp_path / "a.opus", start_s=2.0, duration_s=1.0).samples
+    np.testing.assert_array_equal(part, found[:, 96000 : 96000 + part.shape[1]])
+
+
 # --- reading parts, streams and blocks ----------------------------------------------------------------
 
 

@@ -89,6 +89,33 @@ def test_existing_results_are_refused_skipped_or_replaced(tmp_path):
     assert not marker.exists()
 
 
+@pytest.mark.parametrize("existing", ["skip", "overwrite"])
+@pytest.mark.parametrize("task", ["activity", "separation", "assessment"])
+def test_a_folder_that_is_no_result_is_neither_replaced_nor_taken_for_one(tmp_path, task, existing):
+    song = sound(tmp_path / "Album.wav")
+    track = tmp_path / "Album" / "track.m4a"
+    track.parent.mkdir()
+    track.write_bytes(b"mine")
+    done = run(task, "predict", song, "-o", tmp_path, "--existing", existing, "--no-figure", code=1)
+    assert "Album: is already there and does not hold" in done.stderr
+    assert track.read_bytes() == b"mine"
+
+
+def test_an_empty_folder_in_a_results_place_is_filled(tmp_path):
+    (tmp_path / "out" / "a").mkdir(parents=True)
+    song = sound(tmp_path / "a.wav")
+    run("activity", "predict", song, "-o", tmp_path / "out", "--existing", "skip", "--no-figure")
+    assert (tmp_path / "out" / "a" / "activity.csv").is_file()
+
+
+def test_an_instrument_nobody_knows_is_named_and_counts_as_unknown(tmp_path):
+    sound(tmp_path / "songs" / "one" / "voclas.wav")
+    done = run("activity", "evaluate", tmp_path / "songs", "--json", "-o", tmp_path / "scores.json")
+    assert "instrument 'voclas' is not known" in done.stderr
+    scores = json.loads(done.stdout)["scales"][0]
+    assert all(row["n_unknown"] > 0 for row in scores["labels"].values()), scores
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_bad_inputs_fail_by_name_and_the_others_are_done(tmp_path, n_jobs):
     good = sound(tmp_path / "good.wav")

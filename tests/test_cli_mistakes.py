@@ -113,6 +113,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "emptied").mkdir()
     Detections.none().write(tmp_path / "done" / "tabla")
+    (tmp_path / "done" / "tabla" / "intervals.csv").write_text("start_s,end_s,label,score\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["mirkit"])
     return tmp_path

@@ -15,7 +15,7 @@ from mirkit.activity import features
 from mirkit.activity.config import FeatureConfig
 from mirkit.activity.model import Model, fused
 from mirkit.annotation import ActivityAnnotation, Intervals
-from mirkit.audio import Audio
+from mirkit.audio import Audio, sound_wanted
 from mirkit.dsp import FrameGrid
 from mirkit.errors import ParameterError
 from mirkit.parallel import Progress
@@ -92,6 +92,7 @@ def predict(
     >>> predict(load(), silence).values.shape
     (18, 3)
     """
+    sound_wanted(audio)
     blocks = [audio.mono().resample(model.config.features.sample_rate)]
     return stream(model, blocks, hop_s=hop_s, device=device, progress=progress, duration_s=audio.duration_s)
 

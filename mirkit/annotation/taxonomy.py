@@ -113,9 +113,11 @@ class Taxonomy:
         return self.aliases.get(_normalise(raw))
 
     def possible(self, raw: str) -> tuple[str, ...]:
-        """Return the classes that a source label may be: one, several if ambiguous, or none."""
-        label = self.canonical(raw)
-        return (label,) if label is not None else self.ambiguous.get(_normalise(raw), ())
+        """Return the classes that a source label may be: one, several, none, or all if it is not known."""
+        label, name = self.canonical(raw), _normalise(raw)
+        if label is not None:
+            return (label,)
+        return () if name in self.outside else self.ambiguous.get(name, self.labels)
 
     def index(self, label: str) -> int:
         """Return the position of a class; `ParameterError` if it is none."""
@@ -128,4 +130,5 @@ class Taxonomy:
 
     def unmapped(self, raws: Iterable[str]) -> list[str]:
         """Return the source labels about which the taxonomy says nothing, sorted."""
-        return sorted({raw for raw in raws if not self.possible(raw) and _normalise(raw) not in self.outside})
+        known = {*self.aliases, *self.ambiguous, *self.outside}
+        return sorted({raw for raw in raws if _normalise(raw) not in known})

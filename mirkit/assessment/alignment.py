@@ -23,6 +23,8 @@ __all__ = ["Alignment", "Jump", "align"]
 
 NEAR = 5
 """Skips up to this many notes are timed; longer ones are not."""
+TAIL = 0.6
+"""Price of a sound without any attack as a note of its own."""
 COVERED = 0.25
 """Price of a repeated note that is heard as a part of the note before it."""
 FAR = 0.02
@@ -248,7 +250,7 @@ class _Path:
             source[k:][better] = (2 * cols + kind)[:-k][better]
             time[k:][better] = float(note["onset_s"])
         self._leap(base, kind, best, source, time, float(note["onset_s"]), gap_s)
-        best[skip:] += miss
+        best[skip:] += miss + TAIL * weight * (note["attack"] == 0.0)
         # matched, as a further piece of the note before, whose wrong pitch is paid for already
         piece = old[_MATCHED] + config.again * float(note["attack"]) * weight
         if not held:

@@ -114,18 +114,19 @@ def analyse(audio: Audio, score: Score | None = None, config: Config | None = No
     config = config or Config()
     rate, hop_length = config.pitch.sample_rate, config.pitch.hop_length
     y, start_s = prepare(audio, rate)
-    faults = verdict.of_sound(audio, y)
+    faults = verdict.of_sound(audio)
     sound = Audio(y[np.newaxis] if len(y) else np.zeros((1, hop_length), np.float32), rate)
     contour = track(sound, config.pitch, **_pitch_range(score))
     novelty = _fitted(flux(sound.samples[0], hop_length=hop_length), contour.grid.n_frames)
     heard = segment(contour, config.segmentation)
-    faults += verdict.of_contour(contour, sound.samples[0], heard)
     midi = contour.midi()
     tuning_st = tuning_cents(midi, np.where(contour.voiced, contour.clarity, 0.0)) / 100.0
     alignment = found = None
     if score is not None and len(heard):
         alignment, tuning_st = _aligned(heard, score, tuning_st, config)
         found = account(heard, score, alignment, contour, novelty, tuning_st=tuning_st)
+    faults += verdict.of_contour(contour, sound.samples[0], heard, found)
+    if score is not None and alignment is not None and found is not None:
         faults += verdict.of_alignment(heard, score, alignment, found, tuning_st, config.alignment)
     values = measurements.measure(contour, heard, tuning_st, alignment, found) if len(heard) else {}
     return Analysis(

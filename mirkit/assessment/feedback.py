@@ -292,6 +292,11 @@ def _given_up(heard: npt.NDArray[np.void], alignment: Alignment) -> np.ndarray:
     return found
 
 
+def _mean_size(values: np.ndarray) -> float:
+    known = np.abs(values[np.isfinite(values)])
+    return float(known.mean()) if len(known) else np.nan
+
+
 def bar_table(found: Account) -> npt.NDArray[np.void]:
     """Return one row for each bar of the score, in order."""
     played, rows = found.played, []
@@ -301,8 +306,8 @@ def bar_table(found: Account) -> npt.NDArray[np.void]:
         inside = np.isin(found.added["after_note"], part["note"])
         there = part[part["status"] != "missed"]
         right = part[part["status"] == "correct"]
-        cents = float(np.nanmean(np.abs(right["cents"]))) if len(right) else np.nan
-        late = float(np.nanmean(np.abs(there["deviation_ms"]))) if len(there) else np.nan
+        cents = _mean_size(right["cents"])
+        late = _mean_size(there["deviation_ms"])
         beats = part["beat"]
         near = (
             (found.tempo[:, 0] >= beats.min()) & (found.tempo[:, 0] <= beats.max())

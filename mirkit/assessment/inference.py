@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mirkit import checkpoint
 from mirkit.assessment import rubric
@@ -14,9 +15,9 @@ from mirkit.assessment.descriptors import describe, names_of
 from mirkit.assessment.features import Analysis, analyse
 from mirkit.assessment.feedback import bar_table, remarks
 from mirkit.assessment.model import Model
-from mirkit.assessment.result import ADDED, BAR, PLAYED, Assessment, Rating
+from mirkit.assessment.result import ADDED, BAR, HEARD, PLAYED, Assessment, Rating
 from mirkit.assessment.score import Score
-from mirkit.audio import Audio
+from mirkit.audio import Audio, sound_wanted
 from mirkit.dsp import FrameGrid
 from mirkit.errors import ParameterError
 from mirkit.parallel import Progress
@@ -98,6 +99,7 @@ def predict(
     """
     if device not in ("auto", "cpu"):
         raise ParameterError(f"device {device!r} cannot be used; assessment runs on the cpu")
+    sound_wanted(audio)
     if not audio.samples.shape[1]:
         raise ParameterError("the sound has no samples; give at least half a second")
     if score is not None and transpose_st:
@@ -135,7 +137,18 @@ def _assessment(model: Model, analysis: Analysis, tolerance: ToleranceConfig) ->
         tuning_cents=round(100.0 * analysis.tuning_st, 2),
         octave_st=alignment.octave_st if alignment is not None else 0.0,
         about={"model": model.name, "with_score": analysis.score is not None},
+        heard=_heard(analysis),
     )
+
+
+def _heard(analysis: Analysis) -> npt.NDArray[np.void]:
+    notes = np.zeros(len(analysis.heard), HEARD)
+    for name in ("onset_s", "duration_s", "pitch_midi", "level_db"):
+        notes[name] = analysis.heard[name]
+    notes["onset_s"] += analysis.start_s
+    tuned = notes["pitch_midi"] - analysis.tuning_st
+    notes["cents"] = 100.0 * (tuned - np.round(tuned))
+    return notes
 
 
 def _ratings(model: Model, analysis: Analysis) -> dict[str, Rating]:

@@ -24,7 +24,7 @@ from mirkit.errors import AnnotationError
 __all__ = ["Assessment", "Rating"]
 
 FILE = "assessment.json"
-FORMAT = "mirkit.assessment/1"
+FORMAT = "mirkit.assessment/2"
 
 PLAYED = np.dtype(
     [
@@ -52,6 +52,11 @@ that the score asks.
 
 ADDED = np.dtype([("onset_s", "f8"), ("duration_s", "f8"), ("pitch_midi", "f8"), ("after_note", "i4")])
 """A note that the score has not; ``after_note`` is the score's note before it, -1 before the first."""
+
+HEARD = np.dtype(
+    [("onset_s", "f8"), ("duration_s", "f8"), ("pitch_midi", "f8"), ("cents", "f8"), ("level_db", "f8")]
+)
+"""A note as it was heard; ``cents`` from the nearest semitone of the instrument's tuning."""
 
 BAR = np.dtype(
     [
@@ -133,6 +138,8 @@ class Assessment:
         By how many semitones, in whole octaves, all is played higher than written.
     about : mapping
         Model, and whether there was a score.
+    heard : ndarray of `HEARD`
+        Every note heard, with a score or without.
 
     Examples
     --------
@@ -154,6 +161,7 @@ class Assessment:
     tuning_cents: float = 0.0
     octave_st: float = 0.0
     about: Mapping[str, Any] = field(default_factory=dict)
+    heard: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, HEARD))
 
     @classmethod
     def empty(cls, verdicts: tuple[str, ...]) -> Assessment:
@@ -211,6 +219,7 @@ class Assessment:
             ],
             "added": _rows(self.added),
             "bars": _rows(self.bars),
+            "heard": _rows(self.heard),
             "tempo": np.round(self.tempo, 4).tolist(),
             "contour": {
                 "start_s": self.grid.start_s,
@@ -226,12 +235,13 @@ class Assessment:
         return [int(self.bars["bar"][k]) for k in order[:n] if self.bars["error"][k] > 0.15]
 
     def write(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``assessment.json`` with everything, and ``notes.csv``, ``bars.csv``, ``ratings.csv``."""
+        """Write ``assessment.json`` with everything, and tables: notes, bars, ratings, and heard notes."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / FILE, self.to_json())
         _write_csv(folder / "notes.csv", PLAYED.names or (), _rows(self.notes), remark=self.remarks)
         _write_csv(folder / "bars.csv", BAR.names or (), _rows(self.bars))
+        _write_csv(folder / "heard.csv", HEARD.names or (), _rows(self.heard))
         ratings = [
             {"category": name, "points": r.points, "most": r.most, "reason": r.reason}
             for name, r in self.ratings.items()
@@ -273,6 +283,7 @@ class Assessment:
                 content["tuning_cents"],
                 content["octave_st"],
                 content["about"],
+                _table(content["heard"], HEARD),
             )
 
 

@@ -56,6 +56,8 @@ class Score:
         What the file says, or empty.
     bars_beat : ndarray of shape (n_bars, 2), optional
         Number of each bar as it is played, and its first quarter.
+    moved_st : float
+        How much higher `shifted` has made it than it was read.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class Score:
     tempo_bpm: float = USUAL_BPM
     title: str = ""
     bars_beat: npt.NDArray[np.float64] | None = None
+    moved_st: float = 0.0
 
     def __post_init__(self) -> None:
         if self.notes.dtype != SCORE_NOTE or self.notes.ndim != 1 or not len(self.notes):
@@ -99,7 +102,7 @@ class Score:
         """Return the score transposed by semitones."""
         notes = self.notes.copy()
         notes["pitch_midi"] += shift_st
-        return Score(notes, self.tempo_bpm, self.title, self.bars_beat)
+        return Score(notes, self.tempo_bpm, self.title, self.bars_beat, self.moved_st + shift_st)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a CSV file that `read_score` reads."""
@@ -250,6 +253,10 @@ def _chosen(parts: list[Any], path: Path, part: str | int | None) -> Any:
     raise ParameterError(f"{path}: no part {part!r}; there are {listed}")
 
 
+def _is_pickup(measure: Any) -> bool:
+    return bool(measure.duration.quarterLength < measure.barDuration.quarterLength - 0.01)
+
+
 def _notes(part: Any) -> tuple[npt.NDArray[np.void], npt.NDArray[np.float64] | None]:
     """Return notes in order, ties joined, and the bars as played."""
     rows: list[list[Any]] = []
@@ -257,7 +264,9 @@ def _notes(part: Any) -> tuple[npt.NDArray[np.void], npt.NDArray[np.float64] | N
     grace: list[float] = []
     bars: list[tuple[int, float]] = []
     measures = list(part.getElementsByClass("Measure"))
-    streams = [(m.number, float(m.offset), m) for m in measures] or [(0, 0.0, part)]
+    # Number 0 is for pick-ups; ABC gives it to any first bar.
+    missing = bool(measures) and measures[0].number == 0 and not _is_pickup(measures[0])
+    streams = [(m.number + missing, float(m.offset), m) for m in measures] or [(0, 0.0, part)]
     for number, start, stream in streams:
         bars.append((number, start))
         for event in sorted(stream.flatten().notes, key=lambda e: (float(e.offset), e.sortTuple())):

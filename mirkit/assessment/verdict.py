@@ -20,13 +20,16 @@ NO_MATCH = "does not match this score"
 
 SILENT_DB = -66.0
 CLIPPED_SHARE = 0.002
-CLEAR = 0.6
+CLEAR, BARELY_CLEAR = 0.8, 0.6
+"""Median clarity of pitch below which several voices sound, without a score and with one that fits. Solos of
+trumpets, flutes, clarinets, violins and singers lie above 0.8, nine of ten mixes below."""
+FITTING = 0.75
 FLAT = 0.3
 TONAL = 0.05
 """Spectra flatter than this are not made of a few partials."""
 
 
-def of_sound(audio: Audio, y: Signal) -> list[str]:
+def of_sound(audio: Audio) -> list[str]:
     """Return verdicts on the samples: silent, clipped, too short."""
     samples = audio.mono().samples[0]
     peak = float(np.abs(samples).max(initial=0.0))
@@ -34,8 +37,8 @@ def of_sound(audio: Audio, y: Signal) -> list[str]:
         return [
             f"{UNUSABLE}: silent (peak {20 * np.log10(max(peak, 1e-10)):.0f} dB); check microphone and cable"
         ]
-    if len(y) < 0.5 * 44100 / 2 and audio.duration_s < 0.5:
-        return [f"{UNUSABLE}: {audio.duration_s:.2f} s is too short"]
+    if audio.duration_s < 0.5:
+        return [f"{UNUSABLE}: {audio.duration_s:.2f} s is too short; wanted half a second or more"]
     # A sample at the peak whose neighbour is there, too, was cut off; a sine's crest is rarely so flat.
     loudest = np.abs(audio.samples).max(axis=0) >= 0.999 * float(np.abs(audio.samples).max())
     flat = loudest[2:] & loudest[1:-1] & loudest[:-2]
@@ -45,24 +48,28 @@ def of_sound(audio: Audio, y: Signal) -> list[str]:
     return []
 
 
-def of_contour(contour: Contour, y: Signal, heard: npt.NDArray[np.void]) -> list[str]:
+def of_contour(
+    contour: Contour, y: Signal, heard: npt.NDArray[np.void], found: Account | None = None
+) -> list[str]:
     """Return verdicts on what was heard: no pitch, noise, several voices."""
+    fits = found is not None and float((found.played["status"] == "correct").mean()) >= FITTING
+    least = BARELY_CLEAR if fits else CLEAR
     loud = contour.level_db > np.quantile(contour.level_db, 0.95) - 20.0
     if not loud.any() or not len(y):
         return []
     clarity = float(np.median(contour.clarity[loud]))
     voiced = float(contour.voiced[loud].mean())
-    if clarity >= CLEAR and voiced >= 0.4 and len(heard):
+    if clarity >= least and voiced >= 0.4 and len(heard):
         return []
     flatness = _flatness(y)
     if flatness > FLAT:
         return [
-            f"{UNUSABLE}: noisy (clarity {clarity:.2f}, wanted {CLEAR}); record closer and in a quieter room"
+            f"{UNUSABLE}: noisy (clarity {clarity:.2f}, wanted {least}); record closer and in a quieter room"
         ]
     if flatness > TONAL and (voiced < 0.4 or not len(heard)):
         return [f"{UNUSABLE}: no steady pitch in {1 - voiced:.0%} of the sound; is this a melody?"]
     return [
-        f"{UNUSABLE}: polyphonic (clarity {clarity:.2f}, wanted {CLEAR}); one player without accompaniment"
+        f"{UNUSABLE}: polyphonic (clarity {clarity:.2f}, wanted {least}); one player without accompaniment"
     ]
 
 
@@ -108,8 +115,8 @@ def of_alignment(
     transposed = _transposed(heard, score, tuning_st, config, alignment.cost)
     if transposed is not None:
         return [
-            f"{NO_MATCH}: it does when the score is moved by {transposed:+d} semitones; "
-            f"give --transpose {transposed} if the instrument transposes"
+            f"{NO_MATCH}: it does when the score is moved by {score.moved_st + transposed:+g} semitones; "
+            f"give --transpose {score.moved_st + transposed:g} if the instrument transposes"
         ]
     null = [align(heard, fake, tuning_st=tuning_st, config=config).cost for fake in _fakes(score)]
     if alignment.cost < 0.75 * min(null) and within > 0.25:

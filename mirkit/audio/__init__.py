@@ -121,6 +121,13 @@ class Audio:
         return Audio(self.samples[:, first:last], self.sample_rate)
 
 
+def sound_wanted(value: object) -> None:
+    """Raise `ParameterError` if a value is no `Audio`: what came, and how to make one of it."""
+    if not isinstance(value, Audio):
+        hint = "Audio(samples, sample_rate)" if hasattr(value, "shape") else "mirkit.read(path)"
+        raise ParameterError(f"a sound must be mirkit.Audio, got {type(value).__name__}; use {hint}")
+
+
 def info(path: PathLike, *, stream: int = 0) -> AudioInfo:
     """Return a sound file's rate, channels, length and number of streams without decoding it.
 

@@ -26,6 +26,7 @@ _AV_FORMATS = (
 
 _GARBAGE_PACKETS = 2  # a tag behind the sound may look like packets
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS")
+_OPUS_MAGIC = b"OpusHead"  # libsndfile stops in the middle of some healthy files
 # libsndfile's mp3 decoder loses its place in files of variable bit rate and prints to stderr, also for what
 # only is named so; what it calls raw has no header.
 _AV_SUFFIXES = (".mp1", ".mp2", ".mp3", ".raw")
@@ -98,7 +99,7 @@ def _magic(path: Path) -> bytes:
         raise AudioError(f"{path}: is a folder, a sound file was wanted; name a file in it")
     try:
         with path.open("rb") as file:
-            magic = file.read(12)
+            magic = file.read(64)
     except FileNotFoundError:
         raise AudioError(f"{path}: no such file; check the name") from None
     except OSError as error:
@@ -111,7 +112,8 @@ def _magic(path: Path) -> bytes:
 @contextmanager
 def _opened(path: Path, magic: bytes) -> Iterator[Source]:
     for_av = is_mp3(magic) or magic[4:8] == b"ftyp" or path.suffix.lower() in _AV_SUFFIXES
-    file = _sndfile(path) if magic[:4] in _SNDFILE_MAGIC or not for_av else None
+    for_sndfile = magic[:4] in _SNDFILE_MAGIC and _OPUS_MAGIC not in magic
+    file = _sndfile(path) if for_sndfile or not (for_av or _OPUS_MAGIC in magic) else None
     if file is not None:
         with file:
             yield _SndfileSource(path, file)
@@ -201,6 +203,8 @@ class _AvSource:
     def _length(self, stream: Any) -> int | None:
         """Return the samples that the container promises, None where it only estimates."""
         name = self._container.format.name
+        if name == "ogg" and stream.duration and stream.codec_context.name in ("opus", "libopus"):
+            return int(stream.duration) - int.from_bytes(stream.codec_context.extradata[10:12], "little")
         exact = "mp4" in name or (name == "mp3" and (xing_tag(self._path) or (0, 0, 0))[1] > 0)
         ticks = _ticks_per_sample(stream)
         return round(stream.duration / ticks) if exact and ticks and stream.duration else None
@@ -238,7 +242,9 @@ class _AvSource:
         stream = streams[0]
         ticks = _ticks_per_sample(stream)
         target = first - round(_PREROLL_S * stream.codec_context.sample_rate)
-        if target <= 0 or not all(map(_ticks_per_sample, streams)):
+        # Ogg's time stamps are counted back from the ends of pages and may be off by a part of a frame.
+        vague = self._container.format.name == "ogg" or not all(map(_ticks_per_sample, streams))
+        if target <= 0 or vague:
             return False
         self._container.seek((stream.start_time or 0) + target * ticks, stream=stream, backward=True)
         return True
@@ -267,6 +273,8 @@ class _Cursor:
         self._path, self._stream, self._info, self._sought = path, stream, info, sought
         self.number = number
         self._first, last = span
+        # Of Ogg the pages' counts, which may skip a part of a frame here and there.
+        self._promised = None if stream.container.format.name == "ogg" else info.n_samples
         ends = [end for end in (last, info.n_samples) if end is not None]
         self._last = min(ends) if ends else None
         self._position: int | None = None  # in samples; known from the first frame on
@@ -315,10 +323,10 @@ class _Cursor:
         # Containers round durations, so a frame less than promised is no sign of damage.
         if (
             self._last is not None
-            and self._info.n_samples is not None
+            and self._promised is not None
             and position < self._last - self._frame_length
         ):
-            raise _short(self._path, position, self._info.n_samples, self._info.sample_rate)
+            raise _short(self._path, position, self._promised, self._info.sample_rate)
 
 
 def _short(path: Path, position: int, n_samples: int, sample_rate: int) -> AudioError:

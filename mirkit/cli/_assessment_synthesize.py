@@ -10,6 +10,8 @@ import click
 
 from mirkit.cli import _batch, _options
 
+TABLE = "performances.csv"
+
 
 @click.command()
 @click.option(
@@ -57,7 +59,7 @@ def synthesize(
     from mirkit.errors import DatasetError
     from mirkit.parallel import map_all
 
-    if not _batch.check_existing(output, existing):
+    if not _batch.check_existing(output, existing, mark=TABLE):
         click.echo(f"{output}: already there, skipped")
         return
     tunes = synthesis.melodies(scores, n_notes=n_notes, split=split, seed=seed)

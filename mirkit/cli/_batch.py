@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import mirkit
 from mirkit.errors import AudioError, MirkitError
 from mirkit.parallel import Shard
+
+if TYPE_CHECKING:
+    from mirkit.multitrack import MultiTrack
 
 SUFFIXES = frozenset(
     {
@@ -36,6 +40,8 @@ SUFFIXES = frozenset(
 """Files taken from a folder; a file that is named is tried whatever its suffix."""
 
 
+MODEL = "config.json"
+"""What tells the folder of a model from others."""
 Version = tuple[int, int, int, int]
 """Device, inode, size and time of change: what tells one state of a file from another."""
 
@@ -101,13 +107,48 @@ def _version(path: Path) -> Version:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def check_existing(folder: Path, existing: str) -> bool:
-    """Return whether to go on: False to skip; `MirkitError` if the folder is there and must not be."""
-    if not folder.exists() or existing == "overwrite":
+def check_existing(path: Path, existing: str, *, mark: str | None = None) -> bool:
+    """Return whether to go on: False to skip; `MirkitError` if the output is there and must not be.
+
+    A folder is a result if it holds the file ``mark``. Another one, unless it is empty, is neither taken for
+    finished nor replaced: nobody wants to lose a folder that only has the name of a sound file.
+    """
+    if not path.exists():
+        _check_writable(path)
+        return True
+    if path.is_dir():
+        if not any(path.iterdir()):
+            return True
+        if mark is None or not (path / mark).is_file():
+            holds = f"does not hold {mark}" if mark else "is a folder"
+            raise MirkitError(f"{path}: is already there and {holds}; give another --output")
+    if existing == "overwrite":
         return True
     if existing == "skip":
         return False
-    raise MirkitError(f"{folder}: is already there; use --existing overwrite or skip, or another --output")
+    raise MirkitError(f"{path}: is already there; use --existing overwrite or skip, or another --output")
+
+
+def _check_writable(path: Path) -> None:
+    """Raise before any work if nothing can be written there."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise MirkitError(f"{path}: cannot be written, {folder} is a file; give another --output")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MirkitError(f"{path}: cannot be written, {folder} is read-only; give another --output")
+
+
+def note_unknown_instruments(songs: Iterable[MultiTrack]) -> None:
+    """Say which instruments no taxonomy knows: they may be any class, so they count as unknown."""
+    from mirkit.annotation import Taxonomy
+    from mirkit.data.validation import TAXONOMIES
+
+    taxonomies = [Taxonomy.load(name) for name in TAXONOMIES]
+    raws = {raw: song.id for song in songs for stem in song.stems for raw in stem.instrument}
+    for raw in (raw for raw in sorted(raws) if all(taxonomy.unmapped([raw]) for taxonomy in taxonomies)):
+        click.echo(
+            f"note: {raws[raw]}: instrument {raw!r} is not known and may be any; is it misspelt?", err=True
+        )
 
 
 def run_record(path: Path, version: Version, arguments: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def _search_file(
 
     path, folder = item.path, item.folder
     version = _batch.check_input(path)
-    if not _batch.check_existing(folder, existing):
+    if not _batch.check_existing(folder, existing, mark=FILE):
         return _Searched(path, folder, len(index), None, [])
     sound = _sampling_results.excerpt(path, options["start_s"], options["end_s"])
     ranked = shortlist.rank(

@@ -45,7 +45,7 @@ def train(
     """Train a model on pairs of samples and songs, and keep it as a folder."""
     from mirkit import sampling
 
-    if not _batch.check_existing(output, existing):
+    if not _batch.check_existing(output, existing, mark=_batch.MODEL):
         click.echo(f"{output}: already there, skipped")
         return
     model = sampling.train(

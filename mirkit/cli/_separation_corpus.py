@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mirkit.separation import Model, Scores, Separation
     from mirkit.separation.config import InferenceConfig
 
+TABLE = "table.csv"
 BOUNDS = {"mixture": "mixture", "ideal binary mask": "binary", "ideal ratio mask": "ratio"}
 """Systems that need no model: what none should fall below, and what no mask can surpass."""
 
@@ -120,7 +121,7 @@ def train(
     from mirkit import loop, separation
     from mirkit.data import open_dataset
 
-    if not _batch.check_existing(output, existing):
+    if not _batch.check_existing(output, existing, mark=_batch.MODEL):
         click.echo(f"{output}: already there, skipped")
         return
     config = separation.Config.from_toml(config_name)
@@ -158,6 +159,7 @@ def train(
 @click.option(
     "--work", type=click.Path(path_type=Path), help="Folder for each song's scores; done songs are kept."
 )
+@_options.existing
 @_options.parallel
 @_options.shard
 @_options.device
@@ -169,6 +171,7 @@ def evaluate(
     split: str | None,
     output: Path | None,
     work: Path | None,
+    existing: str,
     n_jobs: int,
     backend: Any,
     shard: Any,
@@ -183,6 +186,9 @@ def evaluate(
     from mirkit._files import write_json
 
     _check_shard(shard, work)
+    if output and not _batch.check_existing(output, existing):
+        click.echo(f"{output}: already there, skipped")
+        return
     loaded(model)
     system = System(model, model)
     outcomes = _judged(dataset, split, [system], work, device, n_jobs, backend, shard, progress)
@@ -242,7 +248,7 @@ def compare(
 
     _check_shard(shard, work)
     _batch.check_folder(output)
-    if not _batch.check_existing(output, existing):
+    if not _batch.check_existing(output, existing, mark=TABLE):
         click.echo(f"{output}: already there, skipped")
         return
     if wrong := set(gates) - {"hard", "soft", "off"}:
@@ -303,6 +309,7 @@ def _judged(
 
     songs = open_dataset(dataset)
     items = (songs.split(split) if split else songs).items
+    _batch.note_unknown_instruments(items)
     return map_all(
         partial(_judge, systems=tuple(systems), work=work, device=device),
         shard.of(items) if shard else items,
@@ -397,7 +404,7 @@ def _write_comparison(folder: Path, systems: Mapping[str, Scores]) -> None:
 
     write_json(folder / "scores.json", {name: scores.to_json() for name, scores in systems.items()})
     table = _table(systems).reset_index()
-    write_text(folder / "table.csv", table.to_csv(index=False))
+    write_text(folder / TABLE, table.to_csv(index=False))
     cells = [["-" if value != value else str(value) for value in row] for row in table.values.tolist()]
     lines = [list(table.columns), ["---"] * len(table.columns), *cells]
     write_text(folder / "table.md", "".join(f"| {' | '.join(line)} |\n" for line in lines))

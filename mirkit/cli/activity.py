@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mirkit.audio import Audio
 
 
+INTERVALS = "intervals.csv"
 PEAKS_HZ = 50
 """Peaks a second in the waveform of a figure."""
 
@@ -138,7 +139,7 @@ def _predict_file(
 
     path, folder = item.path, item.folder
     version = _batch.check_input(path)
-    if not _batch.check_existing(folder, existing):
+    if not _batch.check_existing(folder, existing, mark=INTERVALS):
         return _Predicted(path, folder, {}, skipped=True)
     loaded = _model(model)
     peaks: list[np.ndarray] = []
@@ -184,7 +185,7 @@ def _noting_peaks(blocks: Iterable[Audio], peaks: list[np.ndarray]) -> Iterator[
 def _write_intervals(folder: Path, intervals: Intervals, duration_s: float, *, jams: bool) -> None:
     from mirkit.annotation import formats
 
-    formats.write_intervals_csv(folder / "intervals.csv", intervals)
+    formats.write_intervals_csv(folder / INTERVALS, intervals)
     formats.write_audacity(folder / "labels.txt", intervals)
     formats.write_source_id(folder / "sourceid.lab", intervals)
     if jams:
@@ -261,7 +262,7 @@ def train(
     from mirkit import activity
     from mirkit.data import open_dataset
 
-    if not _batch.check_existing(output, existing):
+    if not _batch.check_existing(output, existing, mark=_batch.MODEL):
         click.echo(f"{output}: already there, skipped")
         return
     model = activity.train(
@@ -316,7 +317,7 @@ def combine(
     from mirkit import activity
     from mirkit.data import open_dataset
 
-    if not _batch.check_existing(output, existing):
+    if not _batch.check_existing(output, existing, mark=_batch.MODEL):
         click.echo(f"{output}: already there, skipped")
         return
     trained = [activity.load(model) for model in models]

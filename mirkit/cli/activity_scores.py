@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mirkit.audio import Audio
 
 SUFFIXES = (".png", ".pdf", ".svg")
+TABLE = "comparison.csv"
 
 
 def window(value: str) -> float:
@@ -114,9 +115,11 @@ def _judge(
     from mirkit.data import open_dataset
 
     songs = open_dataset(dataset)
+    songs = songs.split(split) if split else songs
+    _batch.note_unknown_instruments(songs.items)
     found = judge(
         model,
-        songs.split(split) if split else songs,
+        songs,
         windows_s=windows_s or SCALES_S,
         from_stems=not from_mix,
         progress=_options.reporter(progress, "songs"),
@@ -173,7 +176,7 @@ def compare(
     A source is a file that 'mirkit activity evaluate -o' wrote, or a model (bundled, by name, or a folder),
     which is evaluated on --dataset. Writes comparison.csv, .md and .png, and the scores of each model.
     """
-    if not _batch.check_existing(output, existing):
+    if not _batch.check_existing(output, existing, mark=TABLE):
         click.echo(f"{output}: already there, skipped")
         return
     found = [_source(source, dataset, split, options) for source in sources]
@@ -219,7 +222,7 @@ def _write_comparison(folder: Path, found: Sequence[Evaluation]) -> None:
 
     table = tabulate(found)
     with replacing(folder, folder=True) as temporary:
-        table.to_csv(temporary / "comparison.csv", index=False)
+        table.to_csv(temporary / TABLE, index=False)
         (temporary / "comparison.md").write_text(to_markdown(table), encoding="utf-8")
         figure = plots.plot_comparison({one.name: one.scales for one in found})
         plots.save(figure, temporary / "comparison.png")
@@ -231,7 +234,7 @@ def _report(folder: Path, *, as_json: bool) -> None:
     import pandas as pd
 
     if as_json:
-        table = pd.read_csv(folder / "comparison.csv")
+        table = pd.read_csv(folder / TABLE)
         rows = table.astype(object).where(table.notna(), None).to_dict("records")
         click.echo(json.dumps({"folder": str(folder), "rows": rows}, indent=1))
     else:

@@ -115,10 +115,11 @@ def _predict_file(
     from mirkit import assessment
     from mirkit import audio as sound
     from mirkit._files import replacing, write_json
+    from mirkit.assessment.result import FILE
 
     path, folder = item.path, item.folder
     version = _batch.check_input(path)
-    if not _batch.check_existing(folder, existing):
+    if not _batch.check_existing(folder, existing, mark=FILE):
         return _Predicted(path, folder, None)
     loaded = _model(model)
     tolerance = loaded.config.tolerance

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mirkit.cli import _batch, _options, _sampling_catalogue, _sampling_corpus, _sampling_results
+from mirkit.errors import ParameterError
 
 if TYPE_CHECKING:
     from mirkit.sampling import Detections
@@ -97,10 +98,11 @@ def _predict_file(
 ) -> _Predicted:
     from mirkit import audio, sampling
     from mirkit._files import replacing, write_json
+    from mirkit.sampling.result import FILE
 
     path, folder = item.path, item.folder
     version = _batch.check_input(path)
-    if not _batch.check_existing(folder, existing):
+    if not _batch.check_existing(folder, existing, mark=FILE):
         return _Predicted(path, folder, None)
     source = Path(options["sample"])
     sample, song = (
@@ -108,7 +110,10 @@ def _predict_file(
         audio.read(path),
     )
     loaded = _sampling_results.model(model)
-    result = sampling.predict(loaded, sample, song, label=source.stem)
+    try:
+        result = sampling.predict(loaded, sample, song, label=source.stem)
+    except ParameterError as error:
+        raise ParameterError(f"{path}: {error}") from error
     with replacing(folder, folder=True) as temporary:
         heading = f"{source.name} in {path.name}"
         _sampling_results.write(temporary, sample, song, result, title=heading, figure=options["figure"])
@@ -150,6 +155,7 @@ def plot(result: Path, output: Path, existing: str) -> None:
     """Draw RESULT: a folder that predict wrote, or scores that evaluate wrote (their reliability)."""
     from mirkit import _figures, sampling
     from mirkit._files import replacing
+    from mirkit.sampling import plots
 
     if output.suffix.lower() not in {".png", ".pdf", ".svg"}:
         raise click.UsageError(f"--output {output}: wanted a name that ends in .png, .pdf or .svg")
@@ -157,7 +163,7 @@ def plot(result: Path, output: Path, existing: str) -> None:
         click.echo(f"{output}: already there, skipped")
         return
     if result.suffix == ".json":
-        axes = sampling.plots.plot_reliability(_sampling_corpus.read_scores(result))
+        axes = plots.plot_reliability(_sampling_corpus.read_scores(result))
     else:
         axes = sampling.plot(sampling.Detections.read(result), title=result.name)
     with replacing(output) as temporary:

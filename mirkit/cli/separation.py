@@ -160,10 +160,11 @@ def _predict_file(
     progress: Any,
 ) -> _Predicted:
     from mirkit._files import replacing, write_json
+    from mirkit.separation.result import FILE
 
     path, folder = item.path, item.folder
     version = _batch.check_input(path)
-    if not _batch.check_existing(folder, existing):
+    if not _batch.check_existing(folder, existing, mark=FILE):
         return _Predicted(path, folder, skipped=True)
     loaded = _separation_corpus.loaded(model)
     with replacing(folder, folder=True) as temporary:

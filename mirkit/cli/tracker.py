@@ -109,8 +109,10 @@ def _convert(
         raise DatasetError(
             f"{path}: another input would get the same id; rename one, or convert it elsewhere"
         )
+    from mirkit.data.medleydb import METADATA
+
     folder = output / names[path]
-    if not _batch.check_existing(folder, existing):
+    if not _batch.check_existing(folder, existing, mark=f"{names[path]}{METADATA}"):
         return Converted(names[path], folder, 0, 0, 0.0, None)
     return convert(path, output, labels=labels, seconds=seconds)
 

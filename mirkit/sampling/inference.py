@@ -9,7 +9,7 @@ import numpy as np
 
 from mirkit import checkpoint
 from mirkit.annotation import Intervals
-from mirkit.audio import Audio
+from mirkit.audio import Audio, sound_wanted
 from mirkit.errors import ParameterError
 from mirkit.parallel import Progress
 from mirkit.sampling import features
@@ -96,6 +96,8 @@ def predict(
     """
     if device not in ("auto", "cpu"):
         raise ParameterError(f"device {device!r} cannot be used; sample detection runs on the cpu")
+    sound_wanted(sample)
+    sound_wanted(song)
     settings = model.config
     if sample.duration_s / settings.search.tempo_max > song.duration_s + settings.features.hop_s:
         raise ParameterError(

@@ -13,7 +13,7 @@ import torch
 from mirkit import checkpoint
 from mirkit._typing import LabelFrames
 from mirkit.annotation import ActivityAnnotation
-from mirkit.audio import Audio
+from mirkit.audio import Audio, sound_wanted
 from mirkit.dsp import FrameGrid
 from mirkit.errors import ParameterError
 from mirkit.loop import torch_device
@@ -100,6 +100,7 @@ def predict(
     >>> {name: stem.samples.shape for name, stem in predict(model, silence).stems.items()}
     {'vocals': (1, 48000), 'other': (1, 48000)}
     """
+    sound_wanted(audio)
     length = max(1, round(BLOCK_S * audio.sample_rate))
     samples = audio.samples
     blocks = (

@@ -91,6 +91,8 @@ def test_a_transposed_performance_names_the_interval(model, score):
     again = assessment.predict(model, perform(down), score=score, transpose_st=-3.0)
     assert again.verdicts == ()
     assert again.ratings["notes"].share > 0.9
+    astray = assessment.predict(model, perform(down), score=score, transpose_st=2.0)
+    assert "--transpose -3" in astray.verdicts[0], "what to give, not what to add"
 
 
 def sounds(rng):
@@ -111,6 +113,22 @@ def test_what_cannot_be_heard_is_refused_by_name(model, score, rng, kind):
     assert result.verdicts[0].startswith("unusable recording")
     assert kind in result.verdicts[0]
     assert all(rating.points is None for rating in result.ratings.values())
+
+
+def test_several_voices_are_refused_without_a_score(model):
+    chords = [sum(tone(p + k, 1.0, level=0.1) for p in (60, 63.5, 67.3)) for k in (0, 5, 7, 0)]
+    result = assessment.predict(model, Audio(np.concatenate(chords)[np.newaxis].astype(np.float32), RATE))
+    assert "polyphonic" in result.verdicts[0]
+
+
+def test_notes_heard_are_told_with_and_without_a_score(model, score, tmp_path):
+    sound = perform(clean(score))
+    alone, beside = assessment.predict(model, sound), assessment.predict(model, sound, score=score)
+    for result in (alone, beside):
+        assert np.round(result.heard["pitch_midi"]).tolist() == score.notes["pitch_midi"].tolist()
+        assert np.abs(result.heard["cents"]).max() < 5
+    alone.write(tmp_path)
+    assert len((tmp_path / "heard.csv").read_text().splitlines()) == 1 + len(score.notes)
 
 
 def test_bad_arguments_are_refused(model):
@@ -180,7 +198,8 @@ def test_command_line_from_files_to_figure(score, tmp_path):
     assert found["results"][0]["total"] > 54
     assert len(found["failures"]) == 1
     names = {path.name for path in (tmp_path / "out" / "a").iterdir()}
-    assert names == {"assessment.json", "notes.csv", "bars.csv", "ratings.csv", "performance.png", "run.json"}
+    tables = {"notes.csv", "heard.csv", "bars.csv", "ratings.csv"}
+    assert names == {"assessment.json", "performance.png", "run.json"} | tables
     figure = tmp_path / "figure.svg"
     done = CliRunner().invoke(command, ["plot", str(tmp_path / "out" / "a"), "-o", str(figure)])
     assert done.exit_code == 0, done.output

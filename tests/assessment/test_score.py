@@ -93,6 +93,12 @@ def test_a_pick_up_keeps_its_place(tmp_path):
     assert notes["onset_beat"][:2].tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(("pick_up", "bars"), [("", [1, 1, 1, 1, 2, 2]), ("G|", [0, 1, 1, 1, 1, 2, 2])])
+def test_bars_of_abc_are_counted_from_one(tmp_path, pick_up, bars):
+    (tmp_path / "a.abc").write_text(f"X:1\nT:a\nM:4/4\nL:1/4\nK:C\n{pick_up}CDEC|E2G2|]\n")
+    assert read_score(tmp_path / "a.abc").notes["bar"].tolist() == bars
+
+
 def test_compressed_scores_and_parts(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.mxl", "w") as archive:
         archive.writestr("META-INF/container.xml", '<?xml version="1.0"?><container><rootfiles>'
