@@ -33,7 +33,7 @@ class Looked(NamedTuple):
 
     item: SamplePair
     n_before: int
-    """Songs without the sample that score higher."""
+    """Songs without the sample that come before."""
     score: float
     others: np.ndarray
     """Scores of the songs without it."""
@@ -47,9 +47,8 @@ def look(index: Index, item: SamplePair) -> Looked:
     seconds = time.perf_counter() - start
     path = str(item.song_path.resolve())
     scores = np.array([one.glimpse.score for one in ranked])
-    right = np.array([one.entry.path == path for one in ranked])
-    others = scores[~right]
-    return Looked(item, int((others > scores[right][0]).sum()), float(scores[right][0]), others, seconds)
+    place = [one.entry.path for one in ranked].index(path)
+    return Looked(item, place, float(scores[place]), np.delete(scores, place), seconds)
 
 
 def recall_in(rows: list[Looked], n_songs: int, n_first: int = N_FIRST) -> float:

@@ -14,9 +14,9 @@ import numpy as np
 
 from mirkit.sampling.config import SearchConfig
 from mirkit.sampling.features import Patch
-from mirkit.sampling.search import peaks, tempo_grid
+from mirkit.sampling.search import tempo_grid
 
-__all__ = ["Glimpse", "coarse", "glimpse", "n_coarse_bins"]
+__all__ = ["ALL_ROWS", "MOST_ROWS", "Glimpse", "coarse", "glimpse", "n_coarse_bins"]
 
 FRAMES, BINS = 2, 2
 """Frames and bins of `mirkit.sampling.features` that are averaged."""
@@ -24,9 +24,8 @@ FRAME_FLOOR = 0.3
 """Of the mean norm of a frame: softer frames count less instead of being blown up."""
 FULL = 0.6
 """Value that a byte of 127 stands for; few are larger."""
-MOST_ROWS = 32
-"""Frames of the sample that are compared."""
-N_PLACES = 5
+MOST_ROWS, ALL_ROWS = 32, 128
+"""Frames of the sample that are compared at a first look, and at a second one."""
 _COMPILED: dict[str, Any] = {}
 
 
@@ -37,7 +36,8 @@ class Glimpse:
     Parameters
     ----------
     score : float
-        Best fit in deviations from the mean of all that was tried, and something for each further good one.
+        How much the best fit is above the median over all transpositions and tempos of their best ones, in
+        deviations of all that was tried.
     pitch_shift_st, tempo_ratio : float
         Its transformation.
     start_s : float
@@ -88,7 +88,13 @@ def _rms(values: np.ndarray) -> float:
 
 
 def glimpse(
-    sample: np.ndarray, song: np.ndarray, config: SearchConfig, *, step_st: float, hop_s: float
+    sample: np.ndarray,
+    song: np.ndarray,
+    config: SearchConfig,
+    *,
+    step_st: float,
+    hop_s: float,
+    most_rows: int = MOST_ROWS,
 ) -> Glimpse:
     """Return where a sample fits best into a song at a first look.
 
@@ -100,13 +106,15 @@ def glimpse(
         Transpositions and tempos.
     step_st, hop_s : float
         Semitones between bins and seconds between frames of `mirkit.sampling.features`.
+    most_rows : int
+        Frames of the sample that are compared, spread evenly.
 
     Returns
     -------
     Glimpse
         With a score of -inf if the song is shorter than the sample.
     """
-    rows = np.unique(np.round(np.linspace(0, len(sample) - 1, min(len(sample), MOST_ROWS))).astype(int))
+    rows = np.unique(np.round(np.linspace(0, len(sample) - 1, min(len(sample), most_rows))).astype(int))
     shifts = _shifts(config, step_st * BINS)
     tempos = tempo_grid(len(sample), config)
     offsets = np.round(rows / tempos[:, np.newaxis]).astype(np.int64)
@@ -116,16 +124,14 @@ def glimpse(
         from numba import njit
 
         _COMPILED["best"] = njit(_best, cache=True, fastmath=True)
-    best, at, mean, spread = _COMPILED["best"](products, offsets)
+    best, at, spread = _COMPILED["best"](products, offsets)
     s, k = np.unravel_index(best.argmax(), best.shape)
     if not np.isfinite(best[s, k]):
         return Glimpse(float("-inf"), 0.0, 1.0, 0.0)
-    curve = _along(products[s], offsets[k])
-    z = (curve - mean) / spread
-    heights = z[peaks(z, max(3, int(offsets[k, -1]) // 2), N_PLACES, 3.0)]
-    score = float(z.max()) + 0.2 * float(np.maximum(heights[1:] - 3.0, 0.0).sum())
+    # In songs of few notes much fits a little: what counts is how far one transformation is ahead.
+    lead = (best[s, k] - np.median(best[np.isfinite(best)])) / spread
     return Glimpse(
-        score, float(shifts[s] * step_st * BINS), float(tempos[k]), float(at[s, k] * hop_s * FRAMES)
+        float(lead), float(shifts[s] * step_st * BINS), float(tempos[k]), float(at[s, k] * hop_s * FRAMES)
     )
 
 
@@ -146,13 +152,8 @@ def _transposed(sample: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     return moved.reshape(-1, sample.shape[1])
 
 
-def _along(matrix: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    length = matrix.shape[1] - int(offsets[-1])
-    return np.asarray(sum(row[offset : offset + length] for row, offset in zip(matrix, offsets, strict=True)))
-
-
 def _best(products: np.ndarray, offsets: np.ndarray) -> Any:
-    """Return for each transposition and tempo the best sum and its place; mean and deviation of all."""
+    """Return for each transposition and tempo the best sum and its place, and the deviation of all sums."""
     n_shifts, n_rows, n_frames = products.shape
     n_tempos = offsets.shape[0]
     best = np.full((n_shifts, n_tempos), -np.inf)
@@ -183,4 +184,4 @@ def _best(products: np.ndarray, offsets: np.ndarray) -> Any:
             at[s, k] = place
     mean = total / max(n, 1)
     spread = np.sqrt(max(squares / max(n, 1) - mean * mean, 1e-12))
-    return best, at, mean, spread
+    return best, at, spread

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -10,14 +10,16 @@ import numpy as np
 
 from mirkit.audio import Audio
 from mirkit.errors import DatasetError
-from mirkit.parallel import Backend, Progress, map_all
+from mirkit.parallel import Backend, Outcome, Progress, map_all
 from mirkit.sampling import features
 from mirkit.sampling.catalogue import Entry, Index, Part
 from mirkit.sampling.config import FeatureConfig, SearchConfig
-from mirkit.sampling.glimpse import Glimpse, coarse, glimpse
+from mirkit.sampling.glimpse import ALL_ROWS, MOST_ROWS, Glimpse, coarse, glimpse
 
 __all__ = ["Ranked", "Role", "rank"]
 
+N_AGAIN = 100
+"""Sounds that are looked at a second time, with all of the sample."""
 Role = Literal["sample", "song"]
 """What the sound that is looked up is; those of the index are the other."""
 
@@ -50,6 +52,8 @@ def rank(
 ) -> list[Ranked]:
     """Return the sounds of an index, those that fit best first.
 
+    All are looked at with a part of the sample's frames, the hundred that fit best again with all of them.
+
     Parameters
     ----------
     index : Index
@@ -77,7 +81,17 @@ def rank(
     """
     query = coarse(features.patch(sound, index.features))
     work = partial(_looked, query=query, role=role, config=config or SearchConfig(), axis=index.features)
-    outcomes = map_all(work, index.parts, n_jobs=n_jobs, backend=backend, progress=progress)
+    first = _ordered(map_all(work, index.parts, n_jobs=n_jobs, backend=backend, progress=progress))
+    best = {one.entry for one in first[:N_AGAIN]}
+    parts = [replace(part, entries=tuple(one for one in part.entries if one in best)) for part in index.parts]
+    again = partial(work, most_rows=ALL_ROWS)
+    closer = _ordered(
+        map_all(again, [part for part in parts if part.entries], n_jobs=n_jobs, backend=backend)
+    )
+    return closer + first[len(closer) :]
+
+
+def _ordered(outcomes: list[Outcome[Part, list[Ranked]]]) -> list[Ranked]:
     found: list[Ranked] = []
     for outcome in outcomes:
         if outcome.result is None:
@@ -87,10 +101,16 @@ def rank(
 
 
 def _looked(
-    part: Part, query: np.ndarray, role: Role, config: SearchConfig, axis: FeatureConfig
+    part: Part,
+    query: np.ndarray,
+    role: Role,
+    config: SearchConfig,
+    axis: FeatureConfig,
+    most_rows: int = MOST_ROWS,
 ) -> list[Ranked]:
     found = []
     for entry, rows in part.frames():
         sample, song = (query, rows) if role == "sample" else (rows, query)
-        found.append(Ranked(entry, glimpse(sample, song, config, step_st=axis.step_st, hop_s=axis.hop_s)))
+        seen = glimpse(sample, song, config, step_st=axis.step_st, hop_s=axis.hop_s, most_rows=most_rows)
+        found.append(Ranked(entry, seen))
     return found
