@@ -267,16 +267,22 @@ class _Path:
     def _advance(self, part: slice, k: int, before: np.ndarray, onset_s: float) -> np.ndarray:
         """Return the price of going ``k`` notes on: what is missed on the way, and the time it took."""
         seconds = self._seconds[part]
-        skipped = self._missed[part][k - 1 : -1] - self._missed[part][:-k] if k > 1 else 0.0
         actual = np.maximum(onset_s - before, 0.02)
-        ratio = np.abs(np.log2(actual / np.maximum(seconds[k:] - seconds[:-k], 0.02)))
-        if k > 1:  # as if the notes left out took no time
-            direct = np.maximum(seconds[1 : 1 + len(before)] - seconds[:-k], 0.02)
-            ratio = np.minimum(ratio, np.abs(np.log2(actual / direct)))
-        price = self._timing * np.minimum(ratio, 1.0)
-        if part.start == 0:
-            price[0] = 0.0  # the start has no time yet
-        return np.asarray(price + np.minimum(skipped, self._config.skip_limit))
+
+        def timed(due: np.ndarray) -> np.ndarray:
+            price = self._timing * np.minimum(np.abs(np.log2(actual / np.maximum(due, 0.02))), 1.0)
+            if part.start == 0:
+                price[0] = 0.0  # the start has no time yet
+            return np.asarray(price)
+
+        in_time = timed(seconds[k:] - seconds[:-k])
+        if k == 1:
+            return in_time
+        limit = self._config.skip_limit
+        in_time += np.minimum(self._missed[part][k - 1 : -1] - self._missed[part][:-k], limit)
+        # as if the notes left out took no time; then no note before them was held in their place either
+        at_once = timed(seconds[1 : 1 + len(before)] - seconds[:-k])
+        return np.asarray(np.minimum(in_time, at_once + min((k - 1) * self._config.missed, limit)))
 
     def _leap(
         self,

@@ -114,7 +114,7 @@ def check_existing(path: Path, existing: str, *, mark: str | None = None) -> boo
     finished nor replaced: nobody wants to lose a folder that only has the name of a sound file.
     """
     if not path.exists():
-        _check_writable(path)
+        check_writable(path)
         return True
     if path.is_dir():
         if not any(path.iterdir()):
@@ -129,7 +129,7 @@ def check_existing(path: Path, existing: str, *, mark: str | None = None) -> boo
     raise MirkitError(f"{path}: is already there; use --existing overwrite or skip, or another --output")
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Raise before any work if nothing can be written there."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirkit.cli import _options
+from mirkit.cli import _batch, _options
 
 if TYPE_CHECKING:
     from mirkit.annotation import ActivityAnnotation
@@ -28,6 +28,7 @@ def command(output: Path, progress: Any) -> None:
 
     if output.suffix.lower() not in {".html", ".htm"}:
         raise click.UsageError(f"--output {output}: wanted a name that ends in .html")
+    _batch.check_writable(output)
     report = _options.reporter(progress, "tasks")
     sections: list[Section] = []
     for done, task in enumerate(TASKS, 1):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mirkit.assessment import analyse
 from mirkit.assessment.alignment import align
 from mirkit.assessment.dtw import folded, warp
+from mirkit.assessment.score import Score
 from mirkit.assessment.segmentation import NOTE
 from mirkit.errors import ParameterError
 
@@ -73,6 +74,16 @@ def test_repeated_notes_without_a_gap_still_count(score):
     notes = clean(score, legato=1.0)
     found = analyse(perform(notes), score)
     assert (found.account.played["status"] == "correct").mean() > 0.95
+
+
+@pytest.mark.parametrize("missed", [5, 6])
+def test_of_two_equal_notes_the_one_whose_time_is_empty_was_missed(missed):
+    pitches = [60, 62, 64, 65, 64, 67, 67, 65, 64, 62]
+    beats = [0, 1, 2, 3, 4, 6, 6.5, 7, 8, 9, 10]
+    score = Score.from_rows(list(zip(beats, np.diff(beats), pitches, strict=False)))
+    played = [(0.5 * beats[k], 0.2, pitches[k]) for k in range(10) if k != missed]
+    found = align(notes_heard(played), score)
+    assert sorted(set(range(10)) - set(found.notes.tolist())) == [missed]
 
 
 def test_slow_and_quick_performances_fit_alike(score):
