@@ -376,3 +376,13 @@ def test_real_mp3_is_read_in_parts(shared: Path) -> None:
         part = audio.read(path, start_s=20.0, duration_s=0.5)
         longer = audio.read(path, duration_s=20.5)
         assert np.array_equal(part.samples, longer.samples[:, -part.samples.shape[1] :])
+
+
+def test_a_header_that_promises_more_than_any_memory_takes_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    audio.write(path, tone(0.1, n_channels=8))
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F  # the top bits of the number of samples: 2 ** 36 - 2 ** 32 more
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=r"damaged|truncated"):
+        audio.read(path)

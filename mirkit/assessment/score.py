@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import os
+import re
 import warnings
 import zipfile
 from dataclasses import dataclass
@@ -189,9 +190,11 @@ def _read_csv(path: Path) -> Score:
 
 
 def _check_content(path: Path) -> None:
-    """Refuse what could blow up while it is parsed: huge files, and entities declared in XML."""
+    """Refuse what could blow up while it is parsed: huge files, endless notes, entities declared in XML."""
     if path.stat().st_size > MAX_BYTES:
         raise AnnotationError(f"{path}: {path.stat().st_size} bytes; scores of at most {MAX_BYTES} are read")
+    if path.suffix.lower() == ".abc" and any(map(_too_long, path.read_bytes().splitlines())):
+        raise AnnotationError(f"{path}: a note or rest lasts a thousand units or more; mend its length")
     if path.suffix.lower() not in XML:
         return
     try:
@@ -211,6 +214,12 @@ def _check_content(path: Path) -> None:
         # in any encoding: without the zero bytes, UTF-16 and UTF-32 read like ASCII
         if b"<!ENTITY" in text.replace(b"\0", b"").upper():
             raise AnnotationError(f"{path}: declares XML entities, which no score needs; refused")
+
+
+def _too_long(line: bytes) -> bool:
+    """Return whether a line of ABC has a number beyond any length; fields other than L: may have years."""
+    is_field = re.match(rb"[A-KM-Za-z]:", line) is not None
+    return not is_field and re.search(rb"\d{4}", line.split(b"%")[0]) is not None
 
 
 def _music21() -> Any:

@@ -81,7 +81,9 @@ class _Buffer:
 
     def __init__(self, n_channels: int, expected_length: int) -> None:
         # A damaged header may promise more than any memory holds.
-        self._room: Samples = np.empty((n_channels, min(expected_length, 1 << 27)), np.float32)
+        self._room: Samples = np.empty(
+            (n_channels, min(expected_length, (1 << 27) // n_channels)), np.float32
+        )
         self._length = 0
 
     def append(self, piece: Samples) -> None:

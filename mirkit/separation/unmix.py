@@ -222,7 +222,7 @@ def _config(
             unidirectional=bool(arguments.get("unidirectional", False)),
         )
         agree = int(arguments["nfft"]) == features.n_fft and int(general["nb_channels"]) == sizes.n_channels
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(
             f"{path}: wanted args with nfft, nb_channels and hidden_size, and separator.json with nfft, "
             f"nhop, sample_rate and nb_channels ({type(error).__name__}: {error})"

@@ -99,6 +99,15 @@ def test_bars_of_abc_are_counted_from_one(tmp_path, pick_up, bars):
     assert read_score(tmp_path / "a.abc").notes["bar"].tolist() == bars
 
 
+def test_endless_notes_of_abc_are_refused_and_years_are_not(tmp_path):
+    tune = "X:1\nT:Polka, 1874\nM:4/4\nL:1/4\nK:C\nCDE{length}C| % in 1874\n"
+    (tmp_path / "a.abc").write_text(tune.format(length="2"))
+    assert len(read_score(tmp_path / "a.abc").notes) == 4
+    (tmp_path / "a.abc").write_text(tune.format(length="21474"))
+    with pytest.raises(AnnotationError, match="mend its length"):
+        read_score(tmp_path / "a.abc")
+
+
 def test_compressed_scores_and_parts(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.mxl", "w") as archive:
         archive.writestr("META-INF/container.xml", '<?xml version="1.0"?><container><rootfiles>'

@@ -170,6 +170,16 @@ def test_a_damaged_download_is_seen_by_its_name(folder):
             ),
             "nfft or nb_channels differ",
         ),
+        *(
+            (lambda root, text=text: (root / "vocals.json").write_text(text), "wanted args with nfft")
+            for text in ('{"args": {"nfft": 256, "bandwidth": 1e999}}', '{"args": {"nfft": null}}')
+        ),
+        (
+            lambda root: (root / "separator.json").write_text(
+                '{"nfft": 256, "nhop": 64, "sample_rate": 1e-320, "nb_channels": 2}'
+            ),
+            "wanted args with nfft",
+        ),
         (lambda root: [path.unlink() for path in root.glob("[dv]*")], "there is no target"),
     ],
 )
