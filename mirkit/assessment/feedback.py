@@ -108,7 +108,9 @@ def _describe(
     """Fill the row of a note that was played in one or several pieces."""
     hop_s = contour.grid.hop_s
     onset_s = float(pieces["onset_s"][0])
-    end_s = float((pieces["onset_s"] + pieces["duration_s"]).max())
+    held = pieces["attack"] > 0  # without the room that goes on sounding
+    held[0] = True
+    end_s = float((pieces["onset_s"] + pieces["duration_s"])[held].max())
     if pieces["attack"][0] > 0:
         onset_s = min(_snapped(onset_s, novelty, hop_s), end_s - hop_s)
     target = float(note["pitch_midi"]) + alignment.octave_st
