@@ -23,7 +23,7 @@ def main() -> int:
     from tests.fuzz.readers import READERS
 
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--inputs", type=int, default=100_000, help="in all, shared out by weight")
+    parser.add_argument("--inputs", type=int, default=100_100, help="in all, shared out by weight")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reader", action="append", choices=sorted(READERS), help="only these")
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"), help="folder for failing inputs")
