@@ -36,8 +36,10 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
     Raises
     ------
     MirkitError
-        If there is no place for the file, or the block ends with an error of the operating system that names
-        no file, such as NumPy's for a full disk.
+        If the block ends with an error of the operating system that names no file, such as NumPy's for a full
+        disk.
+    OSError
+        If there is no place for the file, which it names.
     """
     path = Path(path)
     with _room(path) as room:
@@ -59,8 +61,8 @@ def _room(path: Path) -> tempfile.TemporaryDirectory[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(prefix=".mirkit-", dir=path.parent)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise MirkitError(f"{path}: cannot be written ({why}); give another place") from error
+        error.filename = str(path)  # what the caller knows of
+        raise
 
 
 def _take_name(temporary: Path, path: Path, room: Path) -> None:
