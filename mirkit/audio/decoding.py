@@ -170,7 +170,9 @@ def _av_container(path: Path) -> Iterator[Any]:
     try:
         # An absolute path, since FFmpeg takes "word:rest" for a protocol.
         options = {"format_whitelist": _AV_FORMATS, "protocol_whitelist": "file"}
-        container = av.open(os.fspath(path.absolute()), metadata_errors="ignore", container_options=options)
+        # Tags that are no UTF-8 are no reason not to hear the sound. PyAV 19 needs no telling.
+        ignored = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+        container = av.open(os.fspath(path.absolute()), container_options=options, **ignored)
     except (av.FFmpegError, ValueError) as error:
         raise AudioError(
             f"{path}: not a sound file that can be read, or its header is damaged; "
