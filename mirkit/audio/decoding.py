@@ -171,7 +171,9 @@ def _av_container(path: Path) -> Iterator[Any]:
         # An absolute path, since FFmpeg takes "word:rest" for a protocol.
         options = {"format_whitelist": _AV_FORMATS, "protocol_whitelist": "file"}
         # Tags that are no UTF-8 are no reason not to hear the sound. PyAV 19 needs no telling.
-        ignored: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+        ignored: dict[str, Any] = (
+            {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+        )
         container = av.open(os.fspath(path.absolute()), container_options=options, **ignored)
     except (av.FFmpegError, ValueError) as error:
         raise AudioError(

@@ -105,7 +105,6 @@ def _whitened(x: Signal, y: Signal) -> tuple[Signal, Signal]:
     """Return both through the filter that makes the song's long-term spectrum flat."""
     from scipy.fft import irfft, rfft
     from scipy.ndimage import uniform_filter1d
-    from scipy.signal import oaconvolve
 
     padded = np.pad(y, (0, -len(y) % N_FFT)).reshape(-1, N_FFT)
     spectrum = np.zeros(N_FFT // 2 + 1)
@@ -118,7 +117,9 @@ def _whitened(x: Signal, y: Signal) -> tuple[Signal, Signal]:
     flat = passed / (smooth + 1e-3 * smooth.max() + 1e-12)
     response = np.fft.fftshift(irfft(flat)) * np.hanning(N_FFT)
     response = (response / np.abs(response).max()).astype(np.float32)
-    return oaconvolve(x, response, "same"), oaconvolve(y, response, "same")
+    around = (N_FFT // 2, N_FFT // 2 - 1)
+    backwards = response[::-1]  # filtering is correlation with it
+    return _correlated(backwards, np.pad(x, around)), _correlated(backwards, np.pad(y, around))
 
 
 def _correlated(x: Signal, y: Signal) -> np.ndarray:

@@ -45,7 +45,18 @@ class Example:
     present: bool
 
 
-def find_candidates(config: Config, sample: Audio, song: Audio) -> Candidates:
+Patches = tuple[features.Patch, features.Patch]
+"""What the search along lines compares: a sample and a song."""
+
+
+def patches_of(config: Config, sample: Audio, song: Audio) -> Patches | None:
+    """Return what the configuration's method compares, None for one that works on the sounds themselves."""
+    if config.network == "nmf":
+        return None
+    return _patch(sample, config, "the sample"), _patch(song, config, "the song")
+
+
+def find_candidates(config: Config, sample: Audio, song: Audio, patches: Patches | None = None) -> Candidates:
     """Return the candidates for a sample in a song, by the configuration's method.
 
     Parameters
@@ -54,6 +65,8 @@ def find_candidates(config: Config, sample: Audio, song: Audio) -> Candidates:
         ``config.network`` says which.
     sample, song : Audio
         Any rates and channels.
+    patches : tuple of two ndarray, optional
+        From `patches_of`, if they are there already.
 
     Returns
     -------
@@ -64,9 +77,10 @@ def find_candidates(config: Config, sample: Audio, song: Audio) -> Candidates:
     ParameterError
         If one of them is silent or too short.
     """
-    if config.network == "nmf":
+    patches = patches or patches_of(config, sample, song)
+    if patches is None:
         return published.find(sample, song, config.nmf)
-    return candidates.find(_patch(sample, config, "the sample"), _patch(song, config, "the song"), config)
+    return candidates.find(*patches, config)
 
 
 def _patch(audio: Audio, config: Config, what: str) -> features.Patch:

@@ -23,6 +23,7 @@ Patch = np.ndarray
 WINDOWS = ((4096, 700.0), (2048, 2800.0), (1024, np.inf))
 """Window lengths, and the frequency below which each is used."""
 
+SPAN = 512
 FEWEST_FRAMES = 4
 SILENT_RMS = 1e-4
 
@@ -100,13 +101,17 @@ def log_spectrum(y: Signal, config: FeatureConfig) -> np.ndarray:
     >>> int(log_spectrum(tone, FeatureConfig())[:, 10].argmax())  # two octaves of 36 bins above 60 Hz
     72
     """
+    n_frames, hop = 1 + len(y) // config.hop_length, config.hop_length
     parts = []
     for n_fft, rows in _filters(config):
-        padded = np.pad(y, (0, max(0, n_fft - len(y))))
-        magnitudes = np.abs(stft(padded, n_fft=n_fft, hop_length=config.hop_length))
-        parts.append(rows @ magnitudes)
-    n_frames = 1 + len(y) // config.hop_length
-    return np.concatenate([part[:, :n_frames] for part in parts])
+        padded = np.pad(y, (n_fft // 2, n_fft))
+        part = np.empty((len(rows), n_frames), np.float32)
+        for first in range(0, n_frames, SPAN):  # linear spectra of a whole song take hundreds of megabytes
+            last = min(first + SPAN, n_frames)
+            piece = padded[first * hop : (last - 1) * hop + n_fft]
+            part[:, first:last] = rows @ np.abs(stft(piece, n_fft=n_fft, hop_length=hop, center=False))
+        parts.append(part)
+    return np.concatenate(parts)
 
 
 @lru_cache(maxsize=4)

@@ -12,11 +12,10 @@ from mirkit.annotation import Intervals
 from mirkit.audio import Audio, sound_wanted
 from mirkit.errors import ParameterError
 from mirkit.parallel import Progress
-from mirkit.sampling import features
 from mirkit.sampling.candidates import Candidates
 from mirkit.sampling.config import Config
 from mirkit.sampling.copies import CONFIDENCE, Copy, find_copies
-from mirkit.sampling.examples import find_candidates
+from mirkit.sampling.examples import Patches, find_candidates, patches_of
 from mirkit.sampling.model import OVERLAP, Model
 from mirkit.sampling.result import Detections, Evidence
 from mirkit.sampling.search import normalised_frames, similarity
@@ -104,14 +103,15 @@ def predict(
             f"the sample lasts {sample.duration_s:.1f} s and the song {song.duration_s:.1f} s; a sample is "
             "looked for in something longer"
         )
-    found = find_candidates(settings, sample, song)
+    patches = patches_of(settings, sample, song)
+    found = find_candidates(settings, sample, song, patches)
     if progress is not None:
         progress(1, 2)
     result = model.detections(found, label)
     copied = find_copies(sample, song) if settings.network == "lines" else []
     if copied:
         result = _with_copies(result, copied, sample.duration_s, label)
-    evidence = _evidence(settings, sample, song, found, model, copied)
+    evidence = _evidence(settings, sample, patches, found, model, copied)
     if progress is not None:
         progress(2, 2)
     return replace(result, evidence=evidence)
@@ -145,16 +145,21 @@ def _with_copies(result: Detections, copied: list[Copy], duration_s: float, labe
 
 
 def _evidence(
-    config: Config, sample: Audio, song: Audio, found: Candidates, model: Model, copied: list[Copy]
+    config: Config,
+    sample: Audio,
+    patches: Patches | None,
+    found: Candidates,
+    model: Model,
+    copied: list[Copy],
 ) -> Evidence | None:
     """Return the similarity at the best candidate's transposition, and the paths of what was found."""
-    if config.network != "lines" or not (len(found) or copied):
+    if patches is None or not (len(found) or copied):
         return None
     places, _ = model.probabilities(found)
     shift_st = 0.0 if copied else float(found.pitch_shift_st[places.argmax()])
-    heard = features.patch(sample, config.features)
-    framed = normalised_frames(features.patch(song, config.features))
-    matrices = similarity(heard, framed, round(shift_st / config.features.step_st))
+    matrices = similarity(
+        patches[0], normalised_frames(patches[1]), round(shift_st / config.features.step_st)
+    )
     alike = np.abs(found.pitch_shift_st - shift_st) < 0.5
     shown = np.flatnonzero(alike & (places >= model.place_threshold))
     hop_s = config.features.hop_s
