@@ -130,5 +130,5 @@ class Taxonomy:
 
     def unmapped(self, raws: Iterable[str]) -> list[str]:
         """Return the source labels about which the taxonomy says nothing, sorted."""
-        known = {*self.aliases, *self.ambiguous, *self.outside}
-        return sorted({raw for raw in raws if _normalise(raw) not in known})
+        known = (self.aliases, self.ambiguous, self.outside)
+        return sorted({raw for raw in raws if not any(_normalise(raw) in names for names in known)})

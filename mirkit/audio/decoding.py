@@ -111,9 +111,10 @@ def _magic(path: Path) -> bytes:
 
 @contextmanager
 def _opened(path: Path, magic: bytes) -> Iterator[Source]:
-    for_av = is_mp3(magic) or magic[4:8] == b"ftyp" or path.suffix.lower() in _AV_SUFFIXES
-    for_sndfile = magic[:4] in _SNDFILE_MAGIC and _OPUS_MAGIC not in magic
-    file = _sndfile(path) if for_sndfile or not (for_av or _OPUS_MAGIC in magic) else None
+    is_opus = _OPUS_MAGIC in magic
+    for_av = is_opus or is_mp3(magic) or magic[4:8] == b"ftyp" or path.suffix.lower() in _AV_SUFFIXES
+    for_sndfile = magic[:4] in _SNDFILE_MAGIC and not is_opus
+    file = _sndfile(path) if for_sndfile or not for_av else None
     if file is not None:
         with file:
             yield _SndfileSource(path, file)

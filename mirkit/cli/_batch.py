@@ -140,15 +140,11 @@ def check_writable(path: Path) -> None:
 
 def note_unknown_instruments(songs: Iterable[MultiTrack]) -> None:
     """Say which instruments no taxonomy knows: they may be any class, so they count as unknown."""
-    from mirkit.annotation import Taxonomy
-    from mirkit.data.validation import TAXONOMIES
+    from mirkit.data.validation import unknown_instruments
 
-    taxonomies = [Taxonomy.load(name) for name in TAXONOMIES]
-    raws = {raw: song.id for song in songs for stem in song.stems for raw in stem.instrument}
-    for raw in (raw for raw in sorted(raws) if all(taxonomy.unmapped([raw]) for taxonomy in taxonomies)):
-        click.echo(
-            f"note: {raws[raw]}: instrument {raw!r} is not known and may be any; is it misspelt?", err=True
-        )
+    found = {raw: song.id for song, _, raw in unknown_instruments(songs)}
+    for raw, song in sorted(found.items()):
+        click.echo(f"note: {song}: instrument {raw!r} is not known and may be any; is it misspelt?", err=True)
 
 
 def run_record(path: Path, version: Version, arguments: Mapping[str, Any], **more: Any) -> dict[str, Any]:

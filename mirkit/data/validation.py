@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -123,20 +123,25 @@ def _check_file(root: Path, stem: Stem) -> tuple[Scan | None, list[Problem]]:
     return scanned, []
 
 
-def _labels(song: MultiTrack) -> Iterator[Problem]:
+def unknown_instruments(songs: Iterable[MultiTrack]) -> Iterator[tuple[MultiTrack, Stem, str]]:
+    """Yield song, stem and instrument for each instrument that no bundled taxonomy knows."""
     taxonomies = [Taxonomy.load(name) for name in TAXONOMIES]
+    for song in songs:
+        for stem in song.stems:
+            for raw in stem.instrument:
+                if all(taxonomy.unmapped([raw]) for taxonomy in taxonomies):
+                    yield song, stem, raw
+
+
+def _labels(song: MultiTrack) -> Iterator[Problem]:
     for stem in song.stems:
         if not stem.instrument:
             yield Problem(
                 str(stem.path), "label", f"{stem.id} has no instrument; write 'Unlabeled' if it is unknown"
             )
-        for raw in stem.instrument:
-            if all(taxonomy.unmapped([raw]) for taxonomy in taxonomies):
-                yield Problem(
-                    str(stem.path),
-                    "label",
-                    f"{stem.id}: no taxonomy knows the instrument {raw!r}; is it misspelt?",
-                )
+    for _, stem, raw in unknown_instruments([song]):
+        message = f"{stem.id}: no taxonomy knows the instrument {raw!r}; is it misspelt?"
+        yield Problem(str(stem.path), "label", message)
 
 
 def _twice(song: MultiTrack) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mirkit.sampling.config import SearchConfig
 from mirkit.sampling.features import Patch
-from mirkit.sampling.search import tempo_grid
+from mirkit.sampling.search import spread, tempo_grid
 
 __all__ = ["ALL_ROWS", "MOST_ROWS", "Glimpse", "coarse", "glimpse", "n_coarse_bins"]
 
@@ -114,7 +114,7 @@ def glimpse(
     Glimpse
         With a score of -inf if the song is shorter than the sample.
     """
-    rows = np.unique(np.round(np.linspace(0, len(sample) - 1, min(len(sample), most_rows))).astype(int))
+    rows = spread(len(sample), most_rows)
     shifts = _shifts(config, step_st * BINS)
     tempos = tempo_grid(len(sample), config)
     offsets = np.round(rows / tempos[:, np.newaxis]).astype(np.int64)
@@ -124,12 +124,12 @@ def glimpse(
         from numba import njit
 
         _COMPILED["best"] = njit(_best, cache=True, fastmath=True)
-    best, at, spread = _COMPILED["best"](products, offsets)
+    best, at, deviation = _COMPILED["best"](products, offsets)
     s, k = np.unravel_index(best.argmax(), best.shape)
     if not np.isfinite(best[s, k]):
         return Glimpse(float("-inf"), 0.0, 1.0, 0.0)
     # In songs of few notes much fits a little: what counts is how far one transformation is ahead.
-    lead = (best[s, k] - np.median(best[np.isfinite(best)])) / spread
+    lead = (best[s, k] - np.median(best[np.isfinite(best)])) / deviation
     return Glimpse(
         float(lead), float(shifts[s] * step_st * BINS), float(tempos[k]), float(at[s, k] * hop_s * FRAMES)
     )

@@ -94,7 +94,7 @@ def search(sample: Patch, song: Patch, config: SearchConfig, *, step_st: float) 
     -------
     Field
     """
-    rows = _rows(sample.shape[2], config.max_rows)
+    rows = spread(sample.shape[2], config.max_rows)
     limit = int(config.max_shift_st / step_st + 1e-6)
     shifts = np.arange(-limit, limit + 1)
     tempos = tempo_grid(sample.shape[2], config)
@@ -184,8 +184,8 @@ def tempo_grid(n_frames: int, config: SearchConfig) -> np.ndarray:
     return np.asarray(np.exp(np.arange(-n_down, n_up + 1) * step))
 
 
-def _rows(n_frames: int, most: int) -> np.ndarray:
-    """Return frames spread evenly, all of them if there are few enough."""
+def spread(n_frames: int, most: int) -> np.ndarray:
+    """Return which frames of a sample are compared: spread evenly, all of them if there are few enough."""
     return np.unique(np.round(np.linspace(0, n_frames - 1, min(n_frames, most))).astype(int))
 
 
