@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirkit.cli import _batch, _options, _separation_corpus
+from mirkit.cli import _batch, _options, _separation_corpus, _separation_scoring
 
 if TYPE_CHECKING:
     from mirkit.annotation import ActivityAnnotation
@@ -109,7 +109,7 @@ def predict(
 
     _batch.check_folder(output)
     _check_format(suffix, subtype)
-    loaded = _separation_corpus.loaded(model)  # fails early if there is no such model
+    loaded = _separation_scoring.loaded(model)  # fails early if there is no such model
     loaded.parts_for(targets)
     changes = {
         "gate": gate,
@@ -166,7 +166,7 @@ def _predict_file(
     version = _batch.check_input(path)
     if not _batch.check_existing(folder, existing, mark=FILE):
         return _Predicted(path, folder, skipped=True)
-    loaded = _separation_corpus.loaded(model)
+    loaded = _separation_scoring.loaded(model)
     with replacing(folder, folder=True) as temporary:
         stems, gain = _write_stems(path, temporary, loaded, settings, options, progress)
         if options["figure"]:
@@ -175,7 +175,7 @@ def _predict_file(
             path,
             version,
             {"model": model, **options, **changes},
-            model={"name": loaded.name, "sha256": _separation_corpus.weights_sha256(model)},
+            model={"name": loaded.name, "sha256": _separation_scoring.weights_sha256(model)},
             gain=gain,
             look_ahead_s=round(loaded.config.replace(inference=settings).look_ahead_s, 3),
         )
