@@ -13,7 +13,8 @@ over spectra, so nothing is transformed back, and the spectra of the references 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -29,6 +30,9 @@ BLOCK_LENGTH = 1 << 13
 BLOCKS_AT_A_TIME = 8
 WINDOWS_AT_A_TIME = 8
 """Bounds of memory; larger ones are no faster."""
+
+MAX_THREADS = 4
+"""More would wait for the largest factorisation, and each takes memory."""
 
 
 def bss_eval(
@@ -154,31 +158,34 @@ def _scores(
     n_channels, n_estimates = references.shape[1], len(estimates)
     x, y = (np.reshape(sources, (-1, sources.shape[-1])) for sources in (references, estimates))
     windows = list(_windows(x.shape[1], window_length, hop_length))
-    energies = np.empty((8, n_estimates, len(windows)))
-    with _one_thread():
-        lags = _correlations(x, y, filter_length)
-        every = _filters(lags, range(len(x)), range(len(y)))
-        own = [
-            _filters(lags, channels, channels)
-            for channels in (range(k * n_channels, (k + 1) * n_channels) for k in range(n_estimates))
-        ]
-        for first in range(0, len(windows), WINDOWS_AT_A_TIME):
-            chosen = slice(first, first + WINDOWS_AT_A_TIME)
-            energies[:, :, chosen] = _energies(x, y, every, own, windows[chosen])
+    with _threads() as pool:
+        lags = _correlations(x, y, filter_length, pool)
+        ranges = [range(k * n_channels, (k + 1) * n_channels) for k in range(n_estimates)]
+        filters = [pool.submit(_filters, lags, range(len(x)), range(len(y)))]
+        filters += [pool.submit(_filters, lags, channels, channels) for channels in ranges]
+        every, *own = [one.result() for one in filters]
+        groups = [windows[k : k + WINDOWS_AT_A_TIME] for k in range(0, len(windows), WINDOWS_AT_A_TIME)]
+        found = pool.map(lambda group: _energies(x, y, every, own, group), groups)
+        energies = np.concatenate(list(found), axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         return {name: 10 * np.log10(energies[2 * k] / energies[2 * k + 1]) for k, name in enumerate(MEASURES)}
 
 
-def _one_thread() -> AbstractContextManager[object]:
-    """Return a context in which BLAS keeps to one thread.
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Give as many threads as BLAS would take, each of which keeps BLAS to itself.
 
-    For many small products more only wait. The one large factorisation would gain a fifth of a second on idle
-    cores, and lose ten where others compute, too: its threads wait for one another at every block.
+    For many small products the threads of BLAS only wait. The one large factorisation would gain a fifth of
+    a second on idle cores, and lose ten where others compute, too: its threads wait for one another at every
+    block.
     """
-    from threadpoolctl import threadpool_limits
+    from scipy import linalg  # noqa: F401  # has a BLAS of its own, which must be there to be limited
+    from threadpoolctl import ThreadpoolController
 
-    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
-    return limits
+    controller = ThreadpoolController().select(user_api="blas")
+    n_threads = max((library["num_threads"] for library in controller.info()), default=1)
+    with controller.limit(limits=1), ThreadPoolExecutor(min(n_threads, MAX_THREADS)) as pool:
+        yield pool
 
 
 def _windows(n_samples: int, window_length: int | None, hop_length: int | None) -> Iterator[slice]:
@@ -191,7 +198,7 @@ def _silent(sources: np.ndarray, windows: list[slice]) -> np.ndarray:
     return np.stack([~sources[..., window].any(axis=(-2, -1)) for window in windows], axis=1)
 
 
-def _correlations(x: np.ndarray, y: np.ndarray, n_lags: int) -> np.ndarray:
+def _correlations(x: np.ndarray, y: np.ndarray, n_lags: int, pool: ThreadPoolExecutor) -> np.ndarray:
     """Return the sums over ``n`` of ``x[i, n - lag] * z[j, n]``, z being x and y: ``(n_x, n_z, n_lags)``.
 
     The cross-spectra of short blocks are added up: only the few lags that are wanted are ever formed.
@@ -201,8 +208,9 @@ def _correlations(x: np.ndarray, y: np.ndarray, n_lags: int) -> np.ndarray:
     n_samples = x.shape[1]
     n_fft = max(BLOCK_LENGTH, 1 << (4 * n_lags).bit_length())
     step = n_fft - n_lags + 1
-    total = np.zeros((n_fft // 2 + 1, len(x), len(x) + len(y)), dtype=np.complex128)
-    for first in range(0, n_samples, step * BLOCKS_AT_A_TIME):
+
+    def cross_spectra(first: int) -> np.ndarray:
+        """Return the sum of those of the blocks from a sample on, ``(n_bins, n_x, n_z)``."""
         starts = range(first, min(n_samples, first + step * BLOCKS_AT_A_TIME), step)
         # Both begin n_lags - 1 samples before the block, but z is zero there: no lag wraps around.
         earlier = np.zeros((len(x), len(starts), n_fft))
@@ -214,7 +222,11 @@ def _correlations(x: np.ndarray, y: np.ndarray, n_lags: int) -> np.ndarray:
             later[: len(x), k, n_lags - 1 : n_lags - 1 + stop - start] = x[:, start:stop]
             later[len(x) :, k, n_lags - 1 : n_lags - 1 + stop - start] = y[:, start:stop]
         X, Z = fft.rfft(earlier), fft.rfft(later)  # (n_signals, n_blocks, n_bins)
-        total += np.conj(X).transpose(2, 0, 1) @ Z.transpose(2, 1, 0)
+        return np.asarray(np.conj(X).transpose(2, 0, 1) @ Z.transpose(2, 1, 0))
+
+    total = np.zeros((n_fft // 2 + 1, len(x), len(x) + len(y)), dtype=np.complex128)
+    for part in pool.map(cross_spectra, range(0, n_samples, step * BLOCKS_AT_A_TIME)):
+        total += part
     return np.asarray(fft.irfft(total, n=n_fft, axis=0)[:n_lags].transpose(1, 2, 0))
 
 
