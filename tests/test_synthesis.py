@@ -193,6 +193,23 @@ def test_notes_sound_where_midi_and_activity_say(rendered: Path) -> None:
     assert checked > 20
 
 
+def test_a_key_is_up_before_it_is_struck_again(rendered: Path) -> None:
+    import mido
+
+    n_notes = 0
+    for path in sorted(rendered.rglob("*.mid")):
+        down: set[int] = set()
+        for message in mido.MidiFile(path):
+            if message.type == "note_on":
+                assert message.note not in down, f"{path}: key {message.note} is struck while it is down"
+                down.add(message.note)
+                n_notes += 1
+            elif message.type == "note_off":
+                down.remove(message.note)
+        assert not down
+    assert n_notes > 50
+
+
 def test_no_sound_before_the_first_note(rendered: Path) -> None:
     import mido
 

@@ -16,7 +16,7 @@ from mirkit.data.synthesis.mixer import active_rms, mix_down
 from mirkit.data.synthesis.notes import Part, note_array
 from mirkit.data.synthesis.performance import Performance, perform, render_phrases
 from mirkit.data.synthesis.sources import Source
-from mirkit.errors import DatasetError, ParameterError
+from mirkit.errors import DatasetError, MirkitError, ParameterError
 
 RATE = 22050
 
@@ -197,6 +197,47 @@ def test_a_voice_sings_the_notes(tmp_path: Path) -> None:
     assert np.abs(y[0, -int(0.3 * RATE) :]).max() < 0.01 * np.abs(y).max()
 
 
+def test_a_voice_keeps_time_for_a_minute(tmp_path: Path) -> None:
+    import soundfile
+
+    soundfile.write(tmp_path / "voice.wav", 0.5 * speech(), RATE)
+    onsets_s = np.array([1.0, 30.0, 58.0])
+    notes = note_array([(onset_s, 0.8, 60, 90) for onset_s in onsets_s])
+    y = singing.sing(
+        np.random.default_rng(3), str(tmp_path / "voice.wav"), notes, singing.singer("Ann", 1.0),
+        duration_s=60.0, sample_rate=RATE,
+    )[0]  # fmt: skip
+    loud = np.abs(y) > 0.02 * np.abs(y).max()
+    begins_s = [np.flatnonzero(loud[round((s - 0.3) * RATE) :])[0] / RATE - 0.3 for s in onsets_s]
+    assert np.ptp(begins_s) < 0.012  # all syllables are alike
+
+
+def test_pitch_and_level_of_a_voice_are_of_one_time() -> None:
+    times_s = np.arange(24 * RATE) / RATE
+    tone = np.sin(2 * np.pi * 200 * times_s) + 0.5 * np.sin(2 * np.pi * 400 * times_s)
+    y = np.where((times_s >= 22.0) & (times_s < 22.5), tone, 0.0).astype(np.float32)
+    voice = vocoder.analyse(y, RATE, bandwidth_hz=RATE / 2)
+    voiced, loud = np.flatnonzero(voice.f0_hz > 0), np.flatnonzero(voice.level > 0.5)
+    assert abs(voiced[0] - loud[0]) <= 4
+    assert abs(voiced[-1] - loud[-1]) <= 4
+
+
+def test_what_is_no_recording_is_passed_over_or_named(tmp_path: Path) -> None:
+    import soundfile
+
+    soundfile.write(tmp_path / "voice.wav", 0.5 * speech(), RATE)
+    (tmp_path / "LICENCE.txt").write_text("free")
+    assert singing.material(str(tmp_path), "", RATE)[1]
+    with pytest.raises(DatasetError, match="no sound file"):
+        render_phrases(
+            np.random.default_rng(0), str(tmp_path), "violin", np.array([[0.0, 1.0]]), duration_s=1.0,
+            sample_rate=RATE,
+        )  # fmt: skip
+    (tmp_path / "noise.wav").write_bytes(b"no sound at all")
+    with pytest.raises(MirkitError, match=r"noise\.wav"):
+        singing.material(str(tmp_path), "noise", RATE)
+
+
 def test_noise_is_no_voice(tmp_path: Path) -> None:
     import soundfile
 
@@ -251,6 +292,17 @@ def test_a_bank_plays_in_tune_and_leaves_nothing_behind(bank: str) -> None:
         )
         assert flute.shape == (2, RATE)
         assert abs(12 * np.log2(f0_of(flute[0, RATE // 3 : 2 * RATE // 3]) / 440)) < 0.3
+
+
+def test_a_key_that_is_struck_again_sounds_again(bank: str) -> None:
+    organ = Part("electronic organ", "pad", note_array([(0.1, 0.91, 60, 100), (1.0, 0.8, 60, 100)]))
+    source = Source("bank", "bank", "soundfont", bank, "GPL-2")
+    with soundfont.Synths(RATE) as synths:
+        played = perform(np.random.default_rng(0), organ, source, synths, duration_s=2.0)
+    assert played is not None
+    first, second = (np.abs(played.samples[:, round(s * RATE) :][:, : RATE // 2]).mean() for s in (0.3, 1.2))
+    assert second > 0.5 * first
+    assert played.part.notes["duration_s"][0] < 0.9
 
 
 def test_what_was_played_before_does_not_matter(bank: str) -> None:

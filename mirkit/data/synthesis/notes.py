@@ -10,6 +10,11 @@ import numpy.typing as npt
 
 from mirkit._typing import Times
 
+TOGETHER_S = 0.03
+"""A key that is struck again within this time is struck once."""
+LIFT_S = 0.002
+"""How long a key is up before it is struck again."""
+
 NOTE = np.dtype([("onset_s", "f8"), ("duration_s", "f8"), ("pitch_midi", "f4"), ("velocity", "i2")])
 """One note: start and length in seconds, MIDI pitch (fractions allowed), velocity 1 to 127."""
 
@@ -161,4 +166,27 @@ def note_array(rows: Iterable[tuple[float, float, float, float]], *, end_s: floa
     notes = np.array([(s, d, p, min(max(round(v), 1), 127)) for s, d, p, v in rows], dtype=NOTE)
     notes = notes[(notes["onset_s"] >= 0) & (notes["onset_s"] < end_s - 0.03)]
     notes["duration_s"] = np.clip(notes["duration_s"], 0.03, np.maximum(end_s - notes["onset_s"], 0.03))
+    return np.sort(notes, order=("onset_s", "pitch_midi"))
+
+
+def restruck(notes: Notes) -> Notes:
+    """Return notes as keys can play them: each ends before its key is struck again.
+
+    Where a note still sounds when its pitch starts anew, a synthesiser would end both at the first one's end.
+
+    Examples
+    --------
+    >>> long = note_array([(0.0, 1.2, 60, 80), (1.0, 1.0, 60, 80), (1.0, 1.0, 60.2, 80), (1.0, 1.0, 64, 80)])
+    >>> [(round(float(n["onset_s"]), 3), round(float(n["duration_s"]), 3)) for n in restruck(long)]
+    [(0.0, 0.998), (1.0, 1.0), (1.0, 1.0)]
+    """
+    keys = np.rint(notes["pitch_midi"])
+    notes = notes[np.lexsort((notes["onset_s"], keys))]
+    keys = np.rint(notes["pitch_midi"])
+    same = keys[1:] == keys[:-1]
+    again = np.concatenate([[False], same & (np.diff(notes["onset_s"]) < TOGETHER_S)])[: len(notes)]
+    notes, keys = notes[~again], keys[~again]
+    same = keys[1:] == keys[:-1]
+    room_s = np.where(same, np.diff(notes["onset_s"]) - LIFT_S, np.inf)
+    notes["duration_s"][:-1] = np.minimum(notes["duration_s"][:-1], room_s)
     return np.sort(notes, order=("onset_s", "pitch_midi"))

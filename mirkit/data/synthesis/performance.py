@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from mirkit._typing import Samples, Signal, TimeSpans
 from mirkit.data.synthesis import effects, models, recorded, singing, soundfont
 from mirkit.data.synthesis.instruments import INSTRUMENTS
-from mirkit.data.synthesis.notes import Notes, Part
+from mirkit.data.synthesis.notes import Notes, Part, restruck
 from mirkit.data.synthesis.sources import Source
 
 DRUM_KITS = {"drum set": (0, 1, 8, 16, 32, 40), "drum machine": (24, 25, 26)}
@@ -60,6 +59,7 @@ def perform(
 ) -> Performance | None:
     """Return a part played by a source, or None if not a single note could be."""
     sample_rate = synths.sample_rate
+    part = replace(part, notes=restruck(part.notes))
     sound, preset = _render(rng, part, source, synths, duration_s)
     if sound is None or float(np.abs(sound).max(initial=0)) < 1e-4:
         return None
@@ -146,13 +146,7 @@ def active_spans(notes: Notes, *, gap_s: float) -> TimeSpans:
 
 @lru_cache(maxsize=12)
 def _recording(path: str, sample_rate: int) -> Signal:
-    import soundfile
-    import soxr
-
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
-    mono = mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate, quality="HQ")
-    return np.asarray(mono / max(float(np.abs(mono).max()), 1e-6), np.float32)
+    return recorded.read_mono(path, sample_rate)[0]
 
 
 def render_phrases(
@@ -161,14 +155,9 @@ def render_phrases(
     shift_st: float = 0.0,
 ) -> Samples:  # fmt: skip
     """Return excerpts of recordings laid into the given stretches, pitch and time varied together."""
-    import re
-
     import soxr
 
-    path = Path(where)
-    files = [path] if path.is_file() else sorted(
-        f for f in path.iterdir() if f.suffix.lower() in recorded.SUFFIXES and re.search(pattern, f.name)
-    )  # fmt: skip
+    files = recorded.files(where, pattern)
     out = np.zeros((1, round(duration_s * sample_rate)), np.float32)
     recording = _recording(str(files[int(rng.integers(len(files)))]), sample_rate)
     ratio = 2 ** ((shift_st + float(rng.uniform(-1.5, 1.5))) / 12)

@@ -106,6 +106,20 @@ RATES = range(4000, 384_001)
 @lru_cache(maxsize=2048)
 def load(path: str, sample_rate: int) -> Signal:
     """Return a recording as mono from its onset on, at peak 1, cut after `MAX_TONE_S`."""
+    mono, _ = read_mono(path, sample_rate)
+    loud = np.flatnonzero(np.abs(mono) > 0.03)
+    start = max(int(loud[0]) - round(0.004 * sample_rate), 0)
+    return mono[start : start + round(MAX_TONE_S * sample_rate)]
+
+
+def read_mono(path: str | Path, sample_rate: int) -> tuple[Signal, int]:
+    """Return a recording as mono at the wanted rate and at peak 1, and the rate that the file has.
+
+    Raises
+    ------
+    DatasetError
+        If it is silent, not finite, or of a rate that no sound has.
+    """
     recording = audio.read(path)
     if recording.sample_rate not in RATES:
         raise DatasetError(f"{path}: {recording.sample_rate} Hz; wanted {RATES.start} to {RATES.stop - 1} Hz")
@@ -113,9 +127,26 @@ def load(path: str, sample_rate: int) -> Signal:
     peak = float(np.abs(mono).max(initial=0.0))
     if not 0 < peak < np.inf:
         raise DatasetError(f"{path}: the recording is silent or holds no finite numbers; remove it")
-    loud = np.flatnonzero(np.abs(mono) > 0.03 * peak)
-    start = max(int(loud[0]) - round(0.004 * sample_rate), 0)
-    return np.asarray(mono[start : start + round(MAX_TONE_S * sample_rate)] / peak, np.float32)
+    return np.asarray(mono / peak, np.float32), recording.sample_rate
+
+
+def files(where: str, pattern: str) -> list[Path]:
+    """Return the recording at a path, or those in a folder whose names hold a pattern.
+
+    Raises
+    ------
+    DatasetError
+        If there is none.
+    """
+    path = Path(where)
+    if path.is_file():
+        return [path]
+    found = sorted(
+        one for one in path.iterdir() if one.suffix.lower() in SUFFIXES and re.search(pattern, one.name)
+    )
+    if not found:
+        raise DatasetError(f"{where}: no sound file whose name matches {pattern!r}; check folder and pattern")
+    return found
 
 
 @lru_cache(maxsize=256)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from mirkit._typing import Samples
+from mirkit.data.synthesis import recorded
 from mirkit.data.synthesis.notes import Notes
-from mirkit.data.synthesis.vocoder import HOP_S, Voice, analyse, resynthesise, scale_formants
+from mirkit.data.synthesis.vocoder import HOP_S, Voice, analyse, hop_length, resynthesise, scale_formants
 from mirkit.errors import DatasetError
 
 MAX_MATERIAL_S = 24.0
@@ -72,24 +71,16 @@ def material(where: str, pattern: str, sample_rate: int) -> tuple[Voice, tuple[S
     DatasetError
         If there is no recording or no syllable in it.
     """
-    import soundfile
-    import soxr
-
-    path = Path(where)
-    files = [path] if path.is_file() else sorted(f for f in path.iterdir() if re.search(pattern, f.name))
+    files = recorded.files(where, pattern)
     pieces, room_s, bandwidth_hz = [], MAX_MATERIAL_S, sample_rate / 2
     for file in files:
-        samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
-        mono = samples.mean(axis=1)
+        mono, rate = recorded.read_mono(file, sample_rate)
         bandwidth_hz = min(bandwidth_hz, rate / 2)
-        mono = mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate, quality="HQ")
         mono = _busiest(mono, round(min(room_s, MAX_MATERIAL_S / min(len(files), 3)) * sample_rate))
         pieces.append(mono / max(float(np.abs(mono).max()), 1e-6))
         room_s -= len(mono) / sample_rate
         if room_s < 1:
             break
-    if not pieces:
-        raise DatasetError(f"{where}: no recording of a voice matches {pattern!r}")
     voice = analyse(np.concatenate(pieces).astype(np.float32), sample_rate, bandwidth_hz=bandwidth_hz)
     syllables = find_syllables(voice)
     if not syllables:
@@ -156,9 +147,10 @@ def sing(
     ndarray of shape (1, n_samples)
     """
     voice, syllables = material(where, pattern, sample_rate)
-    n_frames = round(duration_s / HOP_S)
-    source, gain_db = _plan(rng, notes, syllables, n_frames)
-    f0_hz = _melody_f0(rng, notes, who, n_frames)
+    hop_s = hop_length(sample_rate) / sample_rate  # notes must not drift away from the others' in a minute
+    n_frames = round(duration_s / hop_s)
+    source, gain_db = _plan(rng, notes, syllables, n_frames, hop_s)
+    f0_hz = _melody_f0(rng, notes, who, n_frames, hop_s)
     sounding = source >= 0
     frames = np.maximum(source, 0)
     log_envelope = scale_formants(
@@ -180,7 +172,7 @@ def sing(
 
 
 def _plan(
-    rng: np.random.Generator, notes: Notes, syllables: tuple[Syllable, ...], n_frames: int
+    rng: np.random.Generator, notes: Notes, syllables: tuple[Syllable, ...], n_frames: int, hop_s: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which frame of the recording sounds when (-1 is silence), and how loud."""
     source = np.full(n_frames, -1)
@@ -188,8 +180,8 @@ def _plan(
     k = int(rng.integers(len(syllables)))
     middle = float(np.median(notes["pitch_midi"])) if len(notes) else 60.0
     for index, note in enumerate(notes):
-        first = round(float(note["onset_s"]) / HOP_S)
-        last = min(round(float(note["onset_s"] + note["duration_s"]) / HOP_S), n_frames)
+        first = round(float(note["onset_s"]) / hop_s)
+        last = min(round(float(note["onset_s"] + note["duration_s"]) / hop_s), n_frames)
         if first >= n_frames or last - first < 4:
             continue
         joined = index > 0 and first > 0 and source[first - 1] >= 0
@@ -226,7 +218,9 @@ def _held(rng: np.random.Generator, syllable: Syllable, n_frames: int) -> np.nda
     return syllable.vowel_start + np.round(path * width).astype(int)
 
 
-def _melody_f0(rng: np.random.Generator, notes: Notes, who: Singer, n_frames: int) -> np.ndarray:
+def _melody_f0(
+    rng: np.random.Generator, notes: Notes, who: Singer, n_frames: int, hop_s: float
+) -> np.ndarray:
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import lfilter
 
@@ -235,13 +229,13 @@ def _melody_f0(rng: np.random.Generator, notes: Notes, who: Singer, n_frames: in
     previous = float(notes["pitch_midi"][0]) if len(notes) else 60.0
     cursor = 0
     for note in notes:
-        first = min(round(float(note["onset_s"]) / HOP_S), n_frames)
-        last = min(round(float(note["onset_s"] + note["duration_s"]) / HOP_S) + 20, n_frames)
+        first = min(round(float(note["onset_s"]) / hop_s), n_frames)
+        last = min(round(float(note["onset_s"] + note["duration_s"]) / hop_s) + 20, n_frames)
         pitch[cursor:first] = previous
         previous = float(note["pitch_midi"])
         pitch[first:last] = previous
         cursor = max(cursor, last)
-        times_s = np.arange(last - first) * HOP_S
+        times_s = np.arange(last - first) * hop_s
         grow = np.clip((times_s - rng.uniform(0.12, 0.4)) / 0.4, 0, 1)
         rate_hz = who.vibrato_hz * float(rng.uniform(0.94, 1.06))
         vibrato[first:last] = (
@@ -250,7 +244,7 @@ def _melody_f0(rng: np.random.Generator, notes: Notes, who: Singer, n_frames: in
         if rng.random() < 0.3:  # scooped from below
             pitch[first:last] -= rng.uniform(0.5, 2.0) * np.exp(-times_s / rng.uniform(0.03, 0.09))
     pitch[cursor:] = previous
-    smooth = gaussian_filter1d(pitch, max(who.glide_s / HOP_S / 2, 1))
+    smooth = gaussian_filter1d(pitch, max(who.glide_s / hop_s / 2, 1))
     drift = lfilter([0.02], [1, -0.98], rng.standard_normal(n_frames)) * 1.2
     jitter = gaussian_filter1d(rng.standard_normal(n_frames), 1) * 0.04
     return np.asarray(440 * 2 ** ((smooth + vibrato + drift + jitter - 69) / 12))

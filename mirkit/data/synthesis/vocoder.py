@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mirkit._typing import Signal
 
 HOP_S = 0.005
+"""Distance of the frames, but for what `hop_length` rounds away."""
 N_FFT = 2048
 F0_RANGE_HZ = (65.0, 1000.0)
 DEFAULT_F0_HZ = 160.0
@@ -24,7 +25,7 @@ DEFAULT_F0_HZ = 160.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
-    """The analysis of a recording, one column every `HOP_S` seconds.
+    """The analysis of a recording, one row every `hop_length` samples.
 
     Parameters
     ----------
@@ -41,6 +42,11 @@ class Voice:
     f0_hz: npt.NDArray[np.float32]
     level: npt.NDArray[np.float32]
     sample_rate: int
+
+
+def hop_length(sample_rate: int) -> int:
+    """Return the samples between frames."""
+    return round(HOP_S * sample_rate)
 
 
 def fundamental(y: Signal, sample_rate: int) -> npt.NDArray[np.float32]:
@@ -60,11 +66,14 @@ def fundamental(y: Signal, sample_rate: int) -> npt.NDArray[np.float32]:
     from scipy.fft import irfft, rfft
     from scipy.ndimage import median_filter
 
-    n_frames = max(len(y) // round(HOP_S * sample_rate), 1)
+    hop = float(hop_length(sample_rate))
+    n_frames = max(len(y) // hop_length(sample_rate), 1)
     if sample_rate > 12000:
+        # a frame stays where it was, though that need not be a whole number of the new samples
+        hop *= 12000 / sample_rate
         y, sample_rate = soxr.resample(y, sample_rate, 12000, quality="HQ").astype(np.float32), 12000
     window = round(0.04 * sample_rate)
-    frames = _frames(y, round(HOP_S * sample_rate), window)[:n_frames]
+    frames = _frames(y, hop, window, n_frames)
     frames = frames - frames.mean(axis=1, keepdims=True)
     size = 1 << (2 * window - 1).bit_length()
     taper_window = np.hanning(window).astype(np.float32)
@@ -74,17 +83,18 @@ def fundamental(y: Signal, sample_rate: int) -> npt.NDArray[np.float32]:
     correlation /= np.maximum(correlation[:, :1], 1e-9) * np.maximum(taper / taper[0], 0.05)
     low, high = int(sample_rate / F0_RANGE_HZ[1]), min(int(sample_rate / F0_RANGE_HZ[0]), window - 2)
     lags = np.arange(low, high)
+    before, at, after = (correlation[:, low + k : high + k] for k in (-1, 0, 1))
+    # parabolas through the peaks: between two samples a high voice's period would lose to twice the period
+    curvature = np.minimum(before - 2 * at + after, -1e-9)
+    shift = np.clip(0.5 * (before - after) / curvature, -0.5, 0.5)
+    height = np.where((at >= before) & (at >= after), at - 0.25 * (before - after) * shift, -1.0)
     # a slight preference for short lags keeps the estimate from falling an octave
-    best = np.argmax(correlation[:, low:high] - 0.02 * np.log2(lags / low), axis=1) + low
+    best = np.argmax(height - 0.02 * np.log2(lags / low), axis=1)
     rows = np.arange(len(best))
-    a, b, c = correlation[rows, best - 1], correlation[rows, best], correlation[rows, best + 1]
-    curvature = a - 2 * b + c
-    shift = np.where(np.abs(curvature) > 1e-9, 0.5 * (a - c) / np.where(curvature == 0, 1, curvature), 0)
     loud = np.sqrt((frames**2).mean(axis=1))
-    voiced = (b > 0.55) & (loud > 0.02 * loud.max())
-    f0_hz = np.where(voiced, sample_rate / (best + np.clip(shift, -0.5, 0.5)), 0)
-    f0_hz = median_filter(f0_hz, 7).astype(np.float32)
-    return np.pad(f0_hz, (0, n_frames - len(f0_hz)), mode="edge")
+    voiced = (height[rows, best] > 0.55) & (loud > 0.02 * loud.max())
+    f0_hz = np.where(voiced, sample_rate / (lags[best] + shift[rows, best]), 0)
+    return np.asarray(median_filter(f0_hz, 7), np.float32)
 
 
 def analyse(y: Signal, sample_rate: int, *, bandwidth_hz: float) -> Voice:
@@ -99,15 +109,13 @@ def analyse(y: Signal, sample_rate: int, *, bandwidth_hz: float) -> Voice:
     """
     f0_hz = fundamental(y, sample_rate)
     pitch_hz = np.clip(np.where(f0_hz > 0, f0_hz, DEFAULT_F0_HZ), F0_RANGE_HZ[0], 700)[:, None]
-    hop, longest = round(HOP_S * sample_rate), int(3 * sample_rate / F0_RANGE_HZ[0])
-    frames = _frames(y, hop, longest)
-    n_frames = min(len(frames), len(f0_hz))
-    frames, pitch_hz, f0_hz = frames[:n_frames], pitch_hz[:n_frames], f0_hz[:n_frames]
-    level = np.sqrt((_frames(y, hop, round(0.03 * sample_rate))[:n_frames] ** 2).mean(axis=1))
+    hop, longest, n_frames = hop_length(sample_rate), int(3 * sample_rate / F0_RANGE_HZ[0]), len(f0_hz)
+    level = np.sqrt((_frames(y, hop, round(0.03 * sample_rate), n_frames) ** 2).mean(axis=1))
     envelope = np.empty((n_frames, N_FFT // 2 + 1), np.float32)
     for start in range(0, n_frames, 256):  # bounded memory
-        part = slice(start, start + 256)
-        envelope[part] = _envelope(frames[part], pitch_hz[part], sample_rate)
+        pitches = pitch_hz[start : start + 256]
+        frames = _frames(y, hop, longest, len(pitches), start)
+        envelope[start : start + 256] = _envelope(frames, pitches, sample_rate)
     _extend(envelope, bandwidth_hz, sample_rate)
     return Voice(envelope, f0_hz, np.asarray(level / max(float(level.max()), 1e-9), np.float32), sample_rate)
 
@@ -179,7 +187,7 @@ def resynthesise(
     ----------
     rng : Generator
     log_envelope : ndarray of shape (n_frames, n_bins)
-        Every `HOP_S` seconds; very low values are silence.
+        Every `hop_length` samples; very low values are silence.
     f0_hz : ndarray of shape (n_frames,)
         0 where only noise sounds.
     noise_share : ndarray of shape (n_frames, n_bins)
@@ -190,7 +198,7 @@ def resynthesise(
     -------
     ndarray of shape (n_samples,)
     """
-    hop = round(HOP_S * sample_rate)
+    hop = hop_length(sample_rate)
     out = np.zeros(len(f0_hz) * hop + 2 * N_FFT, np.float32)
     _add_pulses(rng, out, log_envelope, f0_hz, noise_share, sample_rate)
     _add_noise(rng, out, log_envelope, noise_share, hop)
@@ -204,7 +212,7 @@ def _add_pulses(
 ) -> None:  # fmt: skip
     from scipy.fft import irfft, rfft
 
-    hop = round(HOP_S * sample_rate)
+    hop = hop_length(sample_rate)
     per_sample = np.repeat(f0_hz, hop)
     phase = np.cumsum(per_sample / sample_rate)
     crossings = np.flatnonzero(np.diff(np.floor(phase)) > 0)
@@ -258,8 +266,8 @@ def _add_noise(
                 out[k * hop : k * hop + n_fft] += frame
 
 
-def _frames(y: Signal, hop: int, length: int) -> npt.NDArray[np.float32]:
-    """Centred frames, (n_frames, length)."""
+def _frames(y: Signal, hop: float, length: int, n_frames: int, first: int = 0) -> npt.NDArray[np.float32]:
+    """Return frames centred on every ``hop`` samples, ``(n_frames, length)``."""
+    starts = np.rint(np.arange(first, first + n_frames) * hop).astype(int)
     padded = np.pad(y, (length // 2, length))
-    n_frames = max(len(y) // hop, 1)
-    return np.lib.stride_tricks.sliding_window_view(padded, length)[: n_frames * hop : hop]
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, length)[starts])
