@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -84,7 +85,8 @@ class ToleranceConfig:
 class RubricRow:
     """A monotone piecewise-linear map from one measurement to a share of a category's points.
 
-    ``values`` rise; ``shares`` rise or fall, never both, in [0, 1]; beyond the ends the map is flat.
+    ``values`` rise; ``shares`` rise or fall, never both, in [0, 1]; beyond the ends the map is flat. Weights
+    are above 0.
     """
 
     category: str
@@ -100,6 +102,11 @@ class RubricRow:
         if len(self.values) != len(self.shares) or len(self.values) < 2 or not rising or not monotone:
             raise ParameterError(
                 f"rubric row {self.category}/{self.measurement}: wanted rising values and monotone shares"
+            )
+        if not all(0.0 <= share <= 1.0 for share in self.shares) or not 0.0 < self.weight < math.inf:
+            raise ParameterError(
+                f"rubric row {self.category}/{self.measurement}: wanted shares in [0, 1] and a weight above "
+                f"0, got {self.shares} and {self.weight}"
             )
 
 

@@ -113,7 +113,7 @@ def describe(analysis: Analysis, which: str = "E4", *, compat: bool = False) -> 
     if analysis.score is None and "E3" in sets:
         raise ParameterError(f"{which} needs a score, and this performance has none; use E1, E2 or E5")
     values: dict[str, float] = {}
-    rate, hop_length = 44100, 256
+    rate, hop_length = analysis.sample_rate, analysis.hop_length
     f0_hz, y = analysis.contour.f0_hz, analysis.y
     if "E1" in sets:
         notes = published_notes(f0_hz, y, sample_rate=rate, hop_length=hop_length, min_note_s=0.2)

@@ -40,6 +40,8 @@ class Analysis:
         The sound from its first sample on, mono at the contour's rate, at peak 1.
     start_s : float
         Silence taken off the front; all times count from after it.
+    sample_rate, hop_length : int
+        Of ``y``, and samples of it from frame to frame.
     contour : Contour
         Pitch, clarity and level.
     novelty : ndarray of shape (n_frames,)
@@ -62,6 +64,8 @@ class Analysis:
 
     y: Signal
     start_s: float
+    sample_rate: int
+    hop_length: int
     contour: Contour
     novelty: Frames
     tuning_st: float
@@ -132,6 +136,8 @@ def analyse(audio: Audio, score: Score | None = None, config: Config | None = No
     return Analysis(
         sound.samples[0],
         start_s,
+        rate,
+        hop_length,
         contour,
         novelty,
         tuning_st,

@@ -300,23 +300,23 @@ def _mean_size(values: np.ndarray) -> float:
 
 
 def bar_table(found: Account) -> npt.NDArray[np.void]:
-    """Return one row for each bar of the score, in order."""
+    """Return one row for each bar of the score, in order; of a bar that is played twice, for both times.
+
+    Notes added before the first of the score count in its bar.
+    """
     played, rows = found.played, []
+    after = np.maximum(found.added["after_note"], 0)
     bars = list(dict.fromkeys(played["bar"].tolist()))
     for bar in bars:
         part = played[played["bar"] == bar]
-        inside = np.isin(found.added["after_note"], part["note"])
+        inside = np.isin(after, part["note"])
         there = part[part["status"] != "missed"]
         right = part[part["status"] == "correct"]
         cents = _mean_size(right["cents"])
         late = _mean_size(there["deviation_ms"])
-        beats = part["beat"]
-        near = (
-            (found.tempo[:, 0] >= beats.min()) & (found.tempo[:, 0] <= beats.max())
-            if len(found.tempo)
-            else []
-        )
-        bpm = float(np.median(found.tempo[near, 1])) if len(found.tempo) and np.any(near) else np.nan
+        # by note, not from first to last beat: between the two times of a bar there are others
+        tempo = found.tempo[np.isin(found.tempo[:, 0], part["beat"]), 1]
+        bpm = float(np.median(tempo)) if len(tempo) else np.nan
         wrong, missed = int((part["status"] == "wrong").sum()), int((part["status"] == "missed").sum())
         error = (wrong + missed + 0.5 * int(inside.sum())) / len(part)
         error += 0.3 * min(np.nan_to_num(late) / 150.0, 1.0) + 0.2 * min(np.nan_to_num(cents) / 50.0, 1.0)

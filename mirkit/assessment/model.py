@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,17 +51,23 @@ class Model:
         return CATEGORIES if self.config.network == "rubric" else tuple(self.regressions)
 
     def checkpoint(self) -> Checkpoint:
-        """Return the model as plain values and arrays."""
+        """Return the model as plain values and arrays.
+
+        Of a rubric the settings are complete, so that its corners can be changed in ``config.json``; the
+        arrays repeat them, so that the hash of the weights tells rubrics apart.
+        """
+        config = self.config
         arrays: dict[str, np.ndarray] = {}
         for label, regression in self.regressions.items():
             arrays |= {f"{label}.{key}": value for key, value in regression.arrays().items()}
-        if self.config.network == "rubric":
-            for k, row in enumerate(self.config.rubric or rubric.ROWS):
+        if config.network == "rubric":
+            config = config.replace(rubric=config.rubric or rubric.ROWS)
+            for k, row in enumerate(config.rubric):
                 arrays[f"rubric.{k}"] = np.array([row.values, row.shares])
         return Checkpoint(
             task="assessment",
             name=self.name,
-            config=self.config.to_dict(),
+            config=config.to_dict(),
             labels=self.labels,
             arrays=arrays,
             card=self.card,
@@ -73,7 +79,10 @@ class Model:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Model:
-        """Return the model of a checkpoint; `CheckpointError` if its settings or weights do not fit."""
+        """Return the model of a checkpoint; `CheckpointError` if its settings or weights do not fit.
+
+        The maps of a rubric are those of its settings; its arrays were made of them and are not read.
+        """
         with reading(f"model {checkpoint.name}", CheckpointError, "a usable model"):
             config = Config.from_dict(checkpoint.config)
             rubric.check_rows(config.rubric)
@@ -86,15 +95,7 @@ class Model:
                         if key.startswith(f"{label}.")
                     }
                     regressions[label] = Regression.from_arrays(mine)
-            known = (
-                len(regressions) * len(Regression.FIELDS) if config.network == "svr" else len(config.rubric)
-            )
-            if known != len(checkpoint.arrays):
-                raise CheckpointError(
-                    f"{checkpoint.name}: has {len(checkpoint.arrays)} weights, its settings want {known}"
-                )
-            if config.network == "rubric":
-                _check_maps(config, checkpoint)
+            _check_names(checkpoint, config.network, regressions)
             return cls(
                 config,
                 regressions,
@@ -107,10 +108,12 @@ class Model:
             )
 
 
-def _check_maps(config: Config, checkpoint: Checkpoint) -> None:
-    for k, row in enumerate(config.rubric):
-        kept = checkpoint.arrays.get(f"rubric.{k}")
-        if kept is None or not np.array_equal(kept, [row.values, row.shares]):
-            raise CheckpointError(
-                f"{checkpoint.name}: rubric row {k} differs between config.json and the weights"
-            )
+def _check_names(checkpoint: Checkpoint, network: str, labels: Iterable[str]) -> None:
+    """Raise `CheckpointError` if there are weights that belong to no part of the model."""
+    parts = ("rubric",) if network == "rubric" else tuple(labels)
+    strange = [name for name in checkpoint.arrays if not name.startswith(tuple(f"{p}." for p in parts))]
+    if strange:
+        raise CheckpointError(
+            f"{checkpoint.name}: weights {', '.join(sorted(strange)[:5])} belong to none of "
+            f"{', '.join(parts) or 'its ratings, it has none'}; the file does not belong to this config.json"
+        )

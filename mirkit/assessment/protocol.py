@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -220,6 +219,6 @@ def with_cohort(regression: Regression, y: np.ndarray, estimates: np.ndarray) ->
     return replace(regression, cohort=np.sort(estimates), errors=np.sort(np.abs(estimates - y)))
 
 
-def as_row(found: dict[str, float]) -> dict[str, Any]:
-    """Return rounded values for a table."""
-    return {name: round(value, 4) for name, value in found.items()}
+def as_row(found: dict[str, float]) -> dict[str, float | None]:
+    """Return rounded values for a table; what is not defined is None, as strict JSON has no NaN."""
+    return {name: round(value, 4) if np.isfinite(value) else None for name, value in found.items()}

@@ -134,9 +134,7 @@ def _remarks(result: Assessment, *, playable: bool) -> Table:
             place = str(note["bar"]), f"{note['beat']:g}", _name(note["score_midi"])
             found.append((onset_s, duration_s, (*place, remark, *figures)))
     for note in result.added:
-        before = result.notes[max(0, note["after_note"])] if len(result.notes) else None
-        bar, beat = ("-", "-") if before is None else (str(before["bar"]), f"after {before['beat']:g}")
-        place = bar, beat, _name(note["pitch_midi"])
+        place = *_beside(result, int(note["after_note"])), _name(note["pitch_midi"])
         found.append((float(note["onset_s"]), float(note["duration_s"]), (*place, "added", "-", "-")))
     rows = []
     for onset_s, duration_s, cells in sorted(found, key=lambda one: one[0]):
@@ -144,6 +142,14 @@ def _remarks(result: Assessment, *, playable: bool) -> Table:
         rows.append(Row(cells, (Action("play", (clip,)),) if playable else ()))
     name = f"{len(rows)} remark{'s' * (len(rows) != 1)} on {len(result.notes)} notes"
     return Table(name, ("bar", "quarter", "note", "remark", "cents", "ms late"), rows)
+
+
+def _beside(result: Assessment, after_note: int) -> tuple[str, str]:
+    """Return the bar and the words for the quarter of an added note; before the first note it is -1."""
+    if not len(result.notes):
+        return "-", "-"
+    near = result.notes[max(0, after_note)]
+    return str(near["bar"]), f"{'before' if after_note < 0 else 'after'} {near['beat']:g}"
 
 
 def _name(pitch_midi: float) -> str:

@@ -37,7 +37,13 @@ XML = frozenset({".musicxml", ".mxl", ".xml"})
 SUFFIXES = XML | {".mid", ".midi", ".abc", ".krn", ".csv"}
 MAX_BYTES = 50_000_000
 GRACE_BEATS = 0.125
-"""Grace notes come before the beat, this long each, off the note before."""
+"""Grace notes come before the beat, at most this long each, off the note before."""
+GRACE_SHARE = 0.5
+"""Grace notes take no more than this of the note before: a written note is never lost to an ornament."""
+NEARBY = 100
+"""Notes among which the one before is looked for; files hold them in order, so that it is among the last."""
+SAME_BEAT = 1e-6
+"""Notes no farther apart start together."""
 USUAL_BPM = 100.0
 DAMAGE = (OSError, SyntaxError, *_reading.DAMAGE)
 """What music21 raises on damaged files, besides errors of its own."""
@@ -116,8 +122,8 @@ def read_score(path: str | os.PathLike[str], *, part: str | int | None = None) -
     """Return the melody in a score file.
 
     Transposing instruments are brought to sounding pitch, repeats are played out, ties joined, grace notes
-    put before the beat; of chords the highest note is kept. The file is read from its source: music21's
-    cache is neither read nor written.
+    put before the beat (an eighth of a quarter each, together at most half of the note before); of chords the
+    highest note is kept. The file is read from its source: music21's cache is neither read nor written.
 
     Parameters
     ----------
@@ -288,9 +294,7 @@ def _notes(part: Any) -> tuple[npt.NDArray[np.void], npt.NDArray[np.float64] | N
             if length <= 0:
                 grace.append(pitch)
                 continue
-            for k, ornament in enumerate(grace):
-                before = at - GRACE_BEATS * (len(grace) - k)
-                rows.append([before, GRACE_BEATS, ornament, number, True])
+            rows += _graces(grace, at, number, rows)
             grace = []
             tie = top.tie.type if top.tie else ""
             open_note = open_ties.pop(pitch, None)
@@ -306,13 +310,30 @@ def _notes(part: Any) -> tuple[npt.NDArray[np.void], npt.NDArray[np.float64] | N
     return notes, np.array(bars, float) if measures else None
 
 
+def _graces(pitches: list[float], at: float, bar: int, rows: list[list[Any]]) -> list[list[Any]]:
+    """Return the rows of the grace notes before a beat, made shorter where the note before is short."""
+    if not pitches:
+        return []
+    length = GRACE_BEATS
+    # the last to start, and of a chord the highest: the note that will be left before the beat
+    before = max(
+        (row for row in rows[-NEARBY:] if not row[4] and row[0] < at - SAME_BEAT),
+        default=None,
+        key=lambda row: (row[0], row[2]),
+    )
+    if before is not None:
+        sounding = min(before[1], at - before[0])
+        length = min(length, (at - before[0] - (1.0 - GRACE_SHARE) * sounding) / len(pitches))
+    return [[at - length * (len(pitches) - k), length, pitch, bar, True] for k, pitch in enumerate(pitches)]
+
+
 def _one_voice(notes: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """Return notes one at a time: the highest of those that start together, each ended by the next."""
     notes = notes[np.lexsort((-notes["pitch_midi"], notes["onset_beat"]))]
     if len(notes) and notes["onset_beat"][0] < 0:  # a grace note before the first beat
         notes["onset_beat"] -= notes["onset_beat"][0]
     first = np.ones(len(notes), bool)
-    first[1:] = np.diff(notes["onset_beat"]) > 1e-6
+    first[1:] = np.diff(notes["onset_beat"]) > SAME_BEAT
     notes = notes[first].copy()
     room = np.diff(notes["onset_beat"])
     notes["duration_beat"][:-1] = np.minimum(notes["duration_beat"][:-1], room)

@@ -136,7 +136,8 @@ def _card(name: str, data_name: str, scores: dict[str, dict[str, object]]) -> st
     for category, row in scores.items():
         before = row["before"]
         if isinstance(before, dict):
-            lines.append(f"- {category}: r {before['r']:.2f}, R2 {before['r2']:.2f}, s {before['s']:.3f}")
+            r, r2, s = (_figure(before[name], n) for name, n in (("r", 2), ("r2", 2), ("s", 3)))
+            lines.append(f"- {category}: r {r}, R2 {r2}, s {s}")
     lines += [
         "",
         "It ranks within the cohort that it was trained on; another jury or year may be stricter.",
@@ -144,3 +145,7 @@ def _card(name: str, data_name: str, scores: dict[str, dict[str, object]]) -> st
         "Licence: that of the ratings.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _figure(value: float | None, n_digits: int) -> str:
+    return "-" if value is None else f"{value:.{n_digits}f}"

@@ -213,7 +213,7 @@ def train(
     """
     from mirkit import assessment
 
-    if not _batch.check_existing(output, existing):
+    if not _batch.check_existing(output, existing, mark=_batch.MODEL):
         click.echo(f"{output}: already there, skipped")
         return
     model = assessment.train(
@@ -228,10 +228,14 @@ def train(
     model.checkpoint().save(output)
     for path, error in model.dataset["not_used"]:
         click.echo(f"error: {path}: {error}", err=True)
-    found = ", ".join(f"{label} r {row['before']['r']:.2f}" for label, row in model.scores.items())
+    found = ", ".join(f"{label} r {_number(row['before']['r'])}" for label, row in model.scores.items())
     click.echo(f"{output}: cross-validated, {found}")
     if model.dataset["not_used"]:
         raise click.exceptions.Exit(1)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 @command.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from mirkit import assessment, audio
 from mirkit.assessment.rubric import ROWS
 from mirkit.audio import Audio
 from mirkit.cli.assessment import command
-from mirkit.errors import ParameterError
+from mirkit.errors import CheckpointError, ParameterError
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,58 @@ def test_results_survive_writing_and_reading(model, score, tmp_path):
 def test_the_bundled_rubric_is_the_one_in_the_code(model):
     assert model.config.rubric == ROWS
     assert model.config.network == "rubric"
+
+
+def edited_rubric(folder, change):
+    """Save the built-in rubric, edit its config.json, and return the folder."""
+    assessment.Model(assessment.Config()).checkpoint().save(folder)
+    content = json.loads((folder / "config.json").read_text())
+    change(content["config"]["rubric"])
+    (folder / "config.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_a_rubric_without_rows_of_its_own_survives_saving(model, tmp_path):
+    assessment.Model(assessment.Config()).checkpoint().save(tmp_path / "m")
+    again = assessment.load(tmp_path / "m")
+    assert again.config.rubric == ROWS
+    assert again.checkpoint().arrays.keys() == model.checkpoint().arrays.keys()
+
+
+def test_corners_changed_in_the_config_file_are_those_that_rate(model, score, tmp_path):
+    def stricter(rows):
+        (row,) = (row for row in rows if row["measurement"] == "note_accuracy")
+        row["shares"] = [0.5 * share for share in row["shares"]]
+        rows.remove(next(row for row in rows if row["measurement"] == "legato"))
+
+    changed = assessment.load(edited_rubric(tmp_path / "m", stricter))
+    sound = perform(clean(score))
+    before, after = (shares(assessment.predict(m, sound, score=score)) for m in (model, changed))
+    assert after["notes"] == pytest.approx(0.5 * before["notes"], abs=0.01)
+    assert after["tone"] == before["tone"]
+    changed.checkpoint().save(tmp_path / "again")
+    assert assessment.load(tmp_path / "again").config == changed.config
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("values", [3.0, 2.0, 1.0, 0.5, 0.0], "rising values"),
+        ("shares", [2.0, 1.0, 0.7, 0.3, 0.0], r"shares in \[0, 1\]"),
+        ("weight", 0.0, "weight above 0"),
+    ],
+)
+def test_corners_that_make_no_map_are_refused(tmp_path, key, value, reason):
+    folder = edited_rubric(tmp_path / "m", lambda rows: rows[0].__setitem__(key, value))
+    with pytest.raises(CheckpointError, match=f"musicality/pause_share.*{reason}"):
+        assessment.load(folder)
+
+
+def test_weights_of_another_model_are_refused(model):
+    checkpoint = model.checkpoint()
+    strange = replace(checkpoint, arrays={**checkpoint.arrays, "tone.bias": np.zeros(1)})
+    with pytest.raises(CheckpointError, match=r"tone\.bias belong to none of rubric"):
+        assessment.Model.from_checkpoint(strange)
 
 
 def test_figures_show_every_note(model, score):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import NuSVR
 
+from mirkit import assessment
 from mirkit.assessment import Config, Model, protocol
 from mirkit.assessment.config import SVRConfig
 from mirkit.assessment.examples import Examples
 from mirkit.assessment.regression import fit
 from mirkit.assessment.training import fit_examples
+from mirkit.cli.assessment import command
 from mirkit.errors import DatasetError, ParameterError
 
 
@@ -86,6 +91,46 @@ def test_models_survive_saving_and_rank_within_their_cohort(rng, tmp_path):
     assert model.scores["tone"]["before"]["r"] > 0.8
     same = fit_examples(config, examples, name="m", data_name="d", most={"tone": 15.0})
     np.testing.assert_array_equal(same.regressions["tone"].weights, model.regressions["tone"].weights)
+
+
+def test_ratings_all_alike_leave_agreement_undefined_and_not_the_model_unsaved(rng, tmp_path):
+    X, y = made_up(rng)
+    examples = Examples(X, tuple("abcde"), {"tone": np.full(len(y), 0.8), "notes": y}, ("",) * len(y))
+    most = {"tone": 15.0, "notes": 10.0}
+    model = fit_examples(
+        Config.from_dict({"svr": {"outlier_share": 0.05}}), examples, name="m", data_name="d", most=most
+    )
+    model.checkpoint().save(tmp_path / "m")
+    scores = json.loads((tmp_path / "m" / "scores.json").read_text())
+    for kind in ("before", "after_removal", "on_all"):
+        assert scores["tone"][kind]["r"] is None
+        assert scores["tone"][kind]["s"] < 0.1
+        assert scores["notes"][kind]["r"] > 0.8
+    assert "- tone: r -, R2 -, s 0.0" in (tmp_path / "m" / "card.md").read_text()
+
+
+def test_train_honours_existing_and_prints_what_is_not_defined(rng, tmp_path, monkeypatch):
+    X, y = made_up(rng)
+    examples = Examples(X, tuple("abcde"), {"tone": np.full(len(y), 0.8), "notes": y}, ("",) * len(y))
+    model = fit_examples(Config(), examples, name="m", data_name="d", most={"tone": 15.0, "notes": 10.0})
+    monkeypatch.setattr(assessment, "train", lambda *_, **__: model)
+    (tmp_path / "ratings.csv").write_text("recording,score,group,tone/15\na.wav,,1,12\n")
+    (tmp_path / "a.wav").touch()
+    folder = tmp_path / "m"
+
+    def train(*options):
+        arguments = ["train", str(tmp_path / "ratings.csv"), "-o", str(folder), *options]
+        return CliRunner().invoke(command, arguments)
+
+    done = train()
+    assert done.exit_code == 0, done.exception
+    assert "cross-validated, tone r -, notes r 0." in done.stdout
+    (folder / "card.md").write_text("older")
+    assert "--existing overwrite or skip" in str(train().exception)
+    assert "already there, skipped" in train("--existing", "skip").stdout
+    assert (folder / "card.md").read_text() == "older"
+    assert train("--existing", "overwrite").exit_code == 0
+    assert (folder / "card.md").read_text().startswith("# m")
 
 
 def test_too_few_ratings_are_refused(rng):

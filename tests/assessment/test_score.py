@@ -87,6 +87,37 @@ def test_grace_notes_come_before_the_beat(tmp_path):
     assert notes["onset_beat"].tolist() == [0, 0.875, 1]
 
 
+def test_grace_notes_take_at_most_half_of_the_note_before(tmp_path):
+    def short(step, sixteenths, **more):
+        return note(step, 5, sixteenths, **more).replace("<octave>5", "<octave>4")
+
+    bars = [
+        short("D", 6)
+        + short("C", 2)
+        + short("E", 0, grace=True)
+        + short("F", 0, grace=True)
+        + short("G", 24),
+        short("B", 1) + "".join(short(s, 0, grace=True) for s in "CDE") + short("D", 31),
+    ]
+    (tmp_path / "a.musicxml").write_text(musicxml(bars).replace("<divisions>2", "<divisions>8"))
+    notes = read_score(tmp_path / "a.musicxml").notes
+    assert notes["pitch_midi"].tolist() == [62, 60, 64, 65, 67, 71, 60, 62, 64, 62]
+    assert notes["onset_beat"][:5].tolist() == [0, 0.75, 0.875, 0.9375, 1]
+    written = notes[~notes["grace"]]
+    assert written["onset_beat"].tolist() == [0, 0.75, 1, 4, 4.125]
+    assert written["duration_beat"].tolist() == [0.75, 0.125, 3, 0.0625, 3.875]
+    np.testing.assert_allclose(notes["duration_beat"][6:9], 0.0625 / 3)
+
+
+def test_grace_notes_sound_in_a_rest_before_they_shorten_a_note(tmp_path):
+    rest = "<note><rest/><duration>2</duration><voice>1</voice><type>quarter</type></note>"
+    graces = note("D", 5, 0, grace=True) + note("E", 5, 0, grace=True)
+    (tmp_path / "a.musicxml").write_text(musicxml([note("C", 5, 2) + rest + graces + note("F", 5, 4)]))
+    notes = read_score(tmp_path / "a.musicxml").notes
+    assert notes["onset_beat"].tolist() == [0, 1.75, 1.875, 2]
+    assert notes["duration_beat"].tolist() == [1, 0.125, 0.125, 2]
+
+
 def test_a_pick_up_keeps_its_place(tmp_path):
     (tmp_path / "a.musicxml").write_text(musicxml([note("G", 4, 2), FOUR]))
     notes = read_score(tmp_path / "a.musicxml").notes
