@@ -230,3 +230,27 @@ def test_write_and_read(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["activity.csv", "activity.json"]
     with pytest.raises(AnnotationError, match="a result of mirkit"):
         ActivityAnnotation.read(tmp_path / "elsewhere")
+
+
+def test_a_stretch_of_exactly_the_shortest_duration_stays_wherever_it_begins():
+    for first in range(400):
+        values = np.zeros((1, 500))
+        values[0, first : first + 25] = 1.0
+        source = activity(values, hop_s=0.01)
+        assert len(source.intervals(min_duration_s=0.25)) == 1, first
+        assert len(source.intervals(min_duration_s=0.26)) == 0, first
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.0, -1.0, math.nan])
+@pytest.mark.parametrize("how", ["max", "mean", "centre"])
+def test_windows_shorter_than_a_frame_are_refused(seconds, how):
+    with pytest.raises(ParameterError, match=r"seconds must be at least a frame, 0\.046 s, got"):
+        activity(np.ones((1, 10)), hop_s=0.046).pool(seconds, how)
+
+
+def test_a_window_of_one_frame_gives_the_values_themselves():
+    source = activity(np.linspace(0, 1, 2000)[np.newaxis], hop_s=0.1)
+    for seconds in (0.1, 0.3 - 0.2, 0.1 * (1 - 1e-9)):  # as rounding leaves it
+        pooled = source.pool(seconds, "mean")
+        np.testing.assert_array_equal(pooled.values, source.values)
+        assert pooled.grid == source.grid

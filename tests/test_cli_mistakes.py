@@ -72,6 +72,9 @@ MISTAKES = [
     ("report emptied", 1, "emptied: not a result of mirkit; wanted a folder with one of separation.json"),
     ("report nowhere", 1, "nowhere: no such folder"),
     ("data validate nowhere", 1, "nowhere: no such folder"),
+    ("data split emptied --seed -1", 2, "-1 is not in the range x>=0"),
+    ("data synthesize songs --sources typo.toml --style foo", 2, "'foo' is not one of 'rock', 'pop',"),
+    ("data synthesize songs --sources typo.toml --seed -1", 2, "-1 is not in the range x>=0"),
     # sampling
     ("sampling predict tabla.ogg", 2, "Missing argument 'INPUTS...'"),
     ("sampling predict nowhere.wav tabla.ogg", 1, "nowhere.wav: no such file"),

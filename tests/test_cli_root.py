@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -135,6 +136,41 @@ def test_verify_passes_what_was_published_and_refuses_what_was_changed(tmp_path,
     weights.write_bytes(content)
     monkeypatch.setattr("mirkit.cli.models._folders", lambda: {"assessment-default": copy})
     assert "differ from the published ones" in run("models", "verify", code=1).output
+
+
+@pytest.mark.parametrize("model", ["activity-default", "assessment-default"])
+def test_verify_looks_folders_up_by_the_task_and_name_of_the_model(tmp_path, model):
+    copy = tmp_path / "copy"
+    shutil.copytree(MODELS / model, copy)
+    assert run("models", "verify", copy).stdout == f"{copy}: as published\n"
+    weights = copy / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    told = run("models", "verify", copy, code=1)
+    assert "weights differ from the published ones of that name" in told.stderr
+    assert "as published" not in told.output
+
+
+def test_verify_says_that_no_hash_is_on_record_for_a_model_of_your_own(tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(MODELS / "assessment-default", own)
+    config = json.loads((own / "config.json").read_text(encoding="utf-8")) | {"name": "mine"}
+    (own / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    sha256 = hashlib.sha256((own / "weights.safetensors").read_bytes()).hexdigest()
+    told = f"{own}: loads; no hash is on record to compare with, sha256 {sha256}\n"
+    assert run("models", "verify", own).stdout == told
+    (entry,) = json.loads(run("models", "verify", own, "--json").stdout)["results"]
+    assert (entry["sha256"], entry["compared_with"]) == (sha256, None)
+
+
+def test_a_report_that_is_there_is_one_object_in_json(tmp_path):
+    page = tmp_path / "page.html"
+    page.touch()
+    skipped = ("report", tmp_path, "-o", page, "--existing", "skip")
+    found = json.loads(run(*skipped, "--json").stdout)
+    assert found["results"] == [{"result": None, "page": str(page), "skipped": True}]
+    assert run(*skipped).stdout == f"{page}: already there, skipped\n"
 
 
 def test_doctor_reports_packages_decoders_devices_and_places():

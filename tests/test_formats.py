@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import skip_or_fail
+from conftest import ROOT, skip_or_fail
 
 from mirkit import ActivityAnnotation, FrameGrid, Intervals
 from mirkit.annotation import formats
@@ -109,7 +109,11 @@ def test_jams_round_trip(tmp_path, intervals):
         ("time,S01\n0.0,high\n", "wanted numbers"),
         ("time,S01\n0.0,0.1\n0.2,0.1\n0.1,0.1\n", "line 4: times must rise"),
         ("time,S01\n0.0,0.1\n0.1,0.1\n0.5,0.1\n0.6,0.1\n", "evenly spaced"),
-        ("time,S01\n0.0,1.5\n0.1,0.1\n", "must lie in"),
+        ("time,S01\n0.0,1.5\n0.1,0.1\n", r"CONF\.lab, line 2: 'S01' is 1\.5; values must lie in"),
+        ("time,S01,S02\n0.0,0.1,0.2\n\n0.1,0.1,-0.5\n", r"CONF\.lab, line 4: 'S02' is -0\.5; values must"),
+        ("time,S01\n0.0,0.1\n\n0.1,high\n", r"CONF\.lab, line 4: .*wanted numbers"),
+        ("time,S01,S01\n0.0,0.1,0.2\n", r"CONF\.lab, line 1: columns of the same name: 'S01'; rename"),
+        ("time,S01,time\n0.0,0.1,0.2\n", r"CONF\.lab, line 1: columns of the same name: 'time'"),
     ],
 )
 def test_faulty_confidence_files_say_what_is_wrong(tmp_path, text, message):
@@ -170,3 +174,25 @@ def _frames(intervals: Intervals, label: str, times_s: np.ndarray) -> np.ndarray
         if name == label:
             active |= (times_s >= start_s - 1e-3) & (times_s <= end_s + 1e-3)
     return active
+
+
+def test_a_single_row_has_medleydbs_hop_only_in_medleydbs_file(tmp_path):
+    path = tmp_path / "one.lab"
+    path.write_text("time,S01\n0.0,0.7\n", encoding="utf-8")
+    assert formats.read_activation_confidence(path).grid == FrameGrid(0.0, HOP_S, 1)
+    activity = ActivityAnnotation(FrameGrid(0.0, 1.0, 1), ("piano",), [[0.75]])
+    formats.write_activity_csv(tmp_path / "one.csv", activity)
+    with pytest.raises(AnnotationError, match=r"one\.csv: a single row does not tell .* give hop_s"):
+        formats.read_activity_csv(tmp_path / "one.csv")
+    back = formats.read_activity_csv(tmp_path / "one.csv", hop_s=1.0)
+    assert (back.grid, back.values.tolist()) == (activity.grid, [[0.75]])
+
+
+def test_the_page_of_formats_names_the_namespace_that_is_written():
+    try:
+        import jams  # noqa: F401
+    except ImportError:
+        skip_or_fail("the package jams")
+    (annotation,) = formats.intervals_to_jams(Intervals([[0.0, 1.0]], ["piano"]), 1.0).annotations
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert f"| namespace `{annotation.namespace}`" in page

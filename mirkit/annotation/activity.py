@@ -25,6 +25,8 @@ Pooling = Literal["max", "mean", "top3", "centre", "fraction"]
 
 ACTIVE = 0.5
 """Values at or above this are active wherever a yes or no is needed; MedleyDB's own rule."""
+ROUNDING = 1e-6
+"""Part of a frame that times may be off by rounding, as in `FrameGrid.index`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +205,7 @@ class ActivityAnnotation:
             In (0, 1]: the stretch goes on while values stay at or above ``release * threshold``
             (hysteresis); 1 means none.
         min_duration_s : float
-            Shorter stretches are left out.
+            Shorter stretches are left out, those of exactly this length are not.
         end_s : float, optional
             Where the audio ends: the last frame may reach beyond it.
 
@@ -217,10 +219,12 @@ class ActivityAnnotation:
         times_s = np.append(self.grid.times_s(), self.grid.end_s)
         if end_s is not None:
             times_s = np.minimum(times_s, max(end_s, self.grid.start_s))
+        # Differences of times are rounded: a stretch of exactly the shortest length must stay.
+        shortest_s = max(min_duration_s - ROUNDING * self.grid.hop_s, 1e-9)
         found: list[tuple[float, float, str, float]] = []
         for row, label, limit in zip(known, self.labels, limits, strict=True):
             for first, last in runs(row >= release * limit):
-                long_enough = times_s[last] - times_s[first] >= max(min_duration_s, 1e-9)
+                long_enough = times_s[last] - times_s[first] >= shortest_s
                 if long_enough and row[first:last].max() >= limit:
                     found.append((times_s[first], times_s[last], label, float(row[first:last].mean())))
         found.sort(key=lambda item: (item[0], item[1], item[2]))
@@ -236,7 +240,7 @@ class ActivityAnnotation:
         Parameters
         ----------
         seconds : float
-            Window length; ``math.inf`` pools the whole track.
+            Window length, a frame or longer; ``math.inf`` pools the whole track.
         how : {"max", "mean", "top3", "centre", "fraction"}
             Largest value, mean value, mean of the three largest values, value of the middle frame,
             or the part of the frames at or above 0.5. A window with unknown frames is unknown, except
@@ -245,10 +249,20 @@ class ActivityAnnotation:
         Returns
         -------
         ActivityAnnotation
+
+        Raises
+        ------
+        ParameterError
+            If a window is shorter than a frame, so that some would hold none, or ``how`` is not known.
         """
-        hop_s = min(seconds, max(self.grid.n_frames, 1) * self.grid.hop_s)
+        if not seconds >= self.grid.hop_s * (1 - ROUNDING):
+            raise ParameterError(
+                f"seconds must be at least a frame, {self.grid.hop_s:g} s, got {seconds:g}; "
+                "align to a finer grid for shorter windows"
+            )
+        hop_s = min(max(seconds, self.grid.hop_s), max(self.grid.n_frames, 1) * self.grid.hop_s)
         # A frame belongs to the window that holds its start.
-        window = np.floor(np.arange(self.grid.n_frames) * self.grid.hop_s / hop_s + 1e-6).astype(int)
+        window = np.floor(np.arange(self.grid.n_frames) * self.grid.hop_s / hop_s + ROUNDING).astype(int)
         n_windows = int(window[-1]) + 1 if window.size else 0
         pooled = np.full((len(self.labels), n_windows), np.nan, dtype=np.float32)
         edges = np.searchsorted(window, np.arange(n_windows + 1))

@@ -6,18 +6,25 @@ as a whole or leave it alone.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mirkit._files import write_text
 from mirkit._reading import DAMAGE, reading
+from mirkit.annotation._tables import (
+    PathLike,
+    quoted,
+    read_frames,
+    read_plain,
+    read_rows,
+    rows_of,
+    write_frames,
+    write_plain,
+)
 from mirkit.annotation.activity import ACTIVE, ActivityAnnotation, runs
 from mirkit.annotation.intervals import Intervals
 from mirkit.dsp import FrameGrid
@@ -46,8 +53,6 @@ __all__ = [
     "write_lab",
     "write_source_id",
 ]
-
-PathLike = str | os.PathLike[str]
 
 MEDLEYDB_HOP_S = 2048 / 44100
 
@@ -109,25 +114,26 @@ def read_activation_confidence(path: PathLike) -> ActivityAnnotation:
     Raises
     ------
     AnnotationError
-        If columns are missing or the times are not evenly spaced and rising.
+        If columns are missing or occur twice, a value is outside [0, 1], or the times are not evenly spaced
+        and rising.
     """
-    return _read_frames(path, "time")
+    return read_frames(path, "time", usual_hop_s=MEDLEYDB_HOP_S, lone_hop_s=MEDLEYDB_HOP_S)
 
 
 def write_activation_confidence(path: PathLike, confidence: ActivityAnnotation) -> None:
     """Write confidences as MedleyDB does: header ``time,S01,…``, four decimals."""
-    _write_frames(path, confidence, "time", decimals=4)
+    write_frames(path, confidence, "time", decimals=4)
 
 
 def read_source_id(path: PathLike) -> Intervals:
     """Return the intervals of a MedleyDB ``_SOURCEID.lab`` file (CSV with a header)."""
-    return _read_rows(path, "start_time", "end_time", "instrument_label")
+    return read_rows(path, "start_time", "end_time", "instrument_label")
 
 
 def write_source_id(path: PathLike, intervals: Intervals) -> None:
     """Write intervals as a MedleyDB ``_SOURCEID.lab`` file: header, four decimals."""
     lines = ["start_time,end_time,instrument_label"]
-    lines += [f"{a:.4f},{b:.4f},{_quoted(label)}" for (a, b), label in _rows(intervals)]
+    lines += [f"{a:.4f},{b:.4f},{quoted(label)}" for (a, b), label in rows_of(intervals)]
     write_text(path, "\n".join(lines) + "\n")
 
 
@@ -136,22 +142,22 @@ def write_source_id(path: PathLike, intervals: Intervals) -> None:
 
 def read_lab(path: PathLike) -> Intervals:
     """Return the labelled intervals of a mir_eval ``.lab`` file: start, end, label by white space."""
-    return _read_plain(path, None)
+    return read_plain(path, None)
 
 
 def write_lab(path: PathLike, intervals: Intervals) -> None:
     """Write labelled intervals for ``mir_eval.io.load_labeled_intervals``: tab-separated seconds."""
-    _write_plain(path, intervals)
+    write_plain(path, intervals)
 
 
 def read_audacity(path: PathLike) -> Intervals:
     """Return the labels of an Audacity label track; lines of spectral selections are passed over."""
-    return _read_plain(path, "\t")
+    return read_plain(path, "\t")
 
 
 def write_audacity(path: PathLike, intervals: Intervals) -> None:
     """Write an Audacity label track: start, end and label by tabs, six decimals."""
-    _write_plain(path, intervals)
+    write_plain(path, intervals)
 
 
 # --- CSV and JSON --------------------------------------------------------------------------------
@@ -159,27 +165,45 @@ def write_audacity(path: PathLike, intervals: Intervals) -> None:
 
 def read_intervals_csv(path: PathLike) -> Intervals:
     """Return the intervals of a file that `write_intervals_csv` wrote."""
-    return _read_rows(path, "start_s", "end_s", "label", score="score")
+    return read_rows(path, "start_s", "end_s", "label", score="score")
 
 
 def write_intervals_csv(path: PathLike, intervals: Intervals) -> None:
     """Write intervals with the header ``start_s,end_s,label,score``."""
     lines = ["start_s,end_s,label,score"]
     lines += [
-        f"{a:.6f},{b:.6f},{_quoted(label)},{score:.4f}"
-        for ((a, b), label), score in zip(_rows(intervals), intervals.scores, strict=True)
+        f"{a:.6f},{b:.6f},{quoted(label)},{score:.4f}"
+        for ((a, b), label), score in zip(rows_of(intervals), intervals.scores, strict=True)
     ]
     write_text(path, "\n".join(lines) + "\n")
 
 
-def read_activity_csv(path: PathLike) -> ActivityAnnotation:
-    """Return the activity of a file that `write_activity_csv` wrote; empty cells are unknown."""
-    return _read_frames(path, "start_s")
+def read_activity_csv(path: PathLike, *, hop_s: float | None = None) -> ActivityAnnotation:
+    """Return the activity of a file that `write_activity_csv` wrote; empty cells are unknown.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV with the header ``start_s,<label>,…`` in any order of columns.
+    hop_s : float, optional
+        Length of the frame in a file of a single row, which does not tell it; `activity_to_json` keeps it.
+
+    Returns
+    -------
+    ActivityAnnotation
+
+    Raises
+    ------
+    AnnotationError
+        If columns are missing or occur twice, a value is outside [0, 1], the times are not evenly spaced and
+        rising, or there is a single row and no ``hop_s``.
+    """
+    return read_frames(path, "start_s", usual_hop_s=MEDLEYDB_HOP_S, lone_hop_s=hop_s)
 
 
 def write_activity_csv(path: PathLike, activity: ActivityAnnotation) -> None:
     """Write one row a frame with the header ``start_s,<label>,…``; unknown values are empty cells."""
-    _write_frames(path, activity, "start_s", decimals=4)
+    write_frames(path, activity, "start_s", decimals=4)
 
 
 def activity_to_json(activity: ActivityAnnotation) -> dict[str, Any]:
@@ -290,130 +314,3 @@ def _import_jams() -> Any:
             "JAMS files need the package jams: pip install 'mirkit[jams]'"
         ) from error
     return jams
-
-
-# --- shared by the formats -----------------------------------------------------------------------
-
-
-def _text(path: PathLike) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: not UTF-8 text ({error}); is it an annotation file?") from error
-    except OSError as error:
-        raise AnnotationError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _table(path: PathLike) -> tuple[list[str], list[list[str]]]:
-    text = _text(path)
-    with reading(path, AnnotationError, "a table of comma-separated values"):
-        rows = [row for row in csv.reader(io.StringIO(text)) if row]
-    if not rows:
-        raise AnnotationError(f"{path}: is empty; wanted a header line and rows of comma-separated values")
-    return [name.strip() for name in rows[0]], rows[1:]
-
-
-def _read_frames(path: PathLike, time_column: str) -> ActivityAnnotation:
-    header, rows = _table(path)
-    if time_column not in header or len(header) < 2:
-        raise AnnotationError(
-            f"{path}: header is {header}; wanted {time_column!r} and at least one more column"
-        )
-    for line, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise AnnotationError(f"{path}, line {line}: {len(row)} values under {len(header)} column names")
-    try:
-        table = np.array(
-            [[float(cell) if cell.strip() else np.nan for cell in row] for row in rows], dtype=np.float64
-        )
-    except ValueError as error:
-        raise AnnotationError(f"{path}: {error}; wanted numbers under every column name") from error
-    table = table.reshape(-1, len(header))
-    column = header.index(time_column)
-    grid = _grid(path, table[:, column])
-    labels = tuple(name for name in header if name != time_column)
-    return ActivityAnnotation(grid, labels, np.delete(table, column, axis=1).T.astype(np.float32))
-
-
-def _grid(path: PathLike, times_s: np.ndarray) -> FrameGrid:
-    if len(times_s) == 0:
-        raise AnnotationError(f"{path}: has a header but no rows")
-    steps = np.diff(times_s)
-    if not np.isfinite(times_s).all() or (steps <= 0).any():
-        line = 2 + int(np.argmax(np.append(~(steps > 0), True))) + 1
-        raise AnnotationError(f"{path}, line {line}: times must rise from row to row; sort the rows by time")
-    # Four decimals leave the hop uncertain by 0.1 ms over the whole file; MedleyDB's own is known.
-    hop_s = MEDLEYDB_HOP_S if len(steps) == 0 else (times_s[-1] - times_s[0]) / len(steps)
-    if abs(hop_s - MEDLEYDB_HOP_S) * max(len(steps), 1) <= 2e-4:
-        hop_s = MEDLEYDB_HOP_S
-    if len(steps) and np.abs(steps - hop_s).max() > 2e-4 + 1e-3 * hop_s:
-        line = 3 + int(np.argmax(np.abs(steps - hop_s)))
-        raise AnnotationError(
-            f"{path}, line {line}: times must be evenly spaced, {hop_s:.4f} s apart as elsewhere"
-        )
-    return FrameGrid(float(times_s[0]), float(hop_s), len(times_s))
-
-
-def _write_frames(path: PathLike, activity: ActivityAnnotation, time_column: str, decimals: int) -> None:
-    lines = [",".join([time_column, *map(_quoted, activity.labels)])]
-    for time_s, column in zip(activity.grid.times_s(), activity.values.T, strict=True):
-        cells = ["" if np.isnan(value) else f"{value:.{decimals}f}" for value in column]
-        lines.append(",".join([f"{time_s:.{decimals}f}", *cells]))
-    write_text(path, "\n".join(lines) + "\n")
-
-
-def _read_rows(path: PathLike, start: str, end: str, label: str, score: str | None = None) -> Intervals:
-    header, rows = _table(path)
-    wanted = [start, end, label] + ([score] if score else [])
-    if missing := [name for name in wanted if name not in header]:
-        raise AnnotationError(f"{path}: header is {header}; {missing} missing")
-    columns = [header.index(name) for name in wanted]
-    found = []
-    for line, row in enumerate(rows, start=2):
-        try:
-            cells = [row[column] for column in columns]
-            found.append(
-                (float(cells[0]), float(cells[1]), cells[2].strip(), float(cells[3]) if score else 1.0)
-            )
-        except (IndexError, ValueError) as error:
-            raise AnnotationError(f"{path}, line {line}: {row} is not {','.join(wanted)}") from error
-    return _intervals(path, found)
-
-
-def _read_plain(path: PathLike, separator: str | None) -> Intervals:
-    found = []
-    for line, text in enumerate(_text(path).splitlines(), start=1):
-        if not text.strip() or text.startswith(("#", "\\")):
-            continue
-        cells = text.split(separator, 2)
-        try:
-            found.append((float(cells[0]), float(cells[1]), cells[2].strip() if len(cells) > 2 else "", 1.0))
-        except (IndexError, ValueError) as error:
-            raise AnnotationError(
-                f"{path}, line {line}: {text!r} is not 'start end label' in seconds"
-            ) from error
-    return _intervals(path, found)
-
-
-def _intervals(path: PathLike, rows: Sequence[tuple[float, float, str, float]]) -> Intervals:
-    times_s = np.array([row[:2] for row in rows]).reshape(-1, 2)
-    try:
-        return Intervals(times_s, [row[2] for row in rows], np.array([row[3] for row in rows]))
-    except AnnotationError as error:
-        raise AnnotationError(f"{path}: {error}") from error
-
-
-def _write_plain(path: PathLike, intervals: Intervals) -> None:
-    # A tab or line break inside a label would start a new column or row.
-    lines = [f"{a:.6f}\t{b:.6f}\t{' '.join(label.split())}\n" for (a, b), label in _rows(intervals)]
-    write_text(path, "".join(lines))
-
-
-def _rows(intervals: Intervals) -> list[tuple[np.ndarray, str]]:
-    return list(zip(intervals.times_s, intervals.labels, strict=True))
-
-
-def _quoted(cell: str) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow([cell])
-    return buffer.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -34,7 +34,7 @@ existing = click.option(
     help="What to do where output is already there.",
 )
 recursive = click.option("--recursive", is_flag=True, help="Search folders within folders, too.")
-seed = click.option("--seed", type=int, default=0, show_default=True)
+seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 progress = click.option(
     "--progress",
     type=click.Choice(["auto", "plain", "none"]),
@@ -160,6 +160,8 @@ def finish(
     as_json: bool,
     line: Callable[[Any], str] | None,
     entry: Callable[[Any], Any],
+    more: Mapping[str, Any] | None = None,
+    noun: str = "inputs",
 ) -> None:
     """Print what was done and what failed, and leave with exit code 1 if anything failed.
 
@@ -173,12 +175,17 @@ def finish(
         Result to a line of text; no lines if None.
     entry : callable
         Result to plain values for JSON.
+    more : mapping, optional
+        What else the object of JSON holds, beside ``results`` and ``failures``.
+    noun : str
+        What the inputs are.
     """
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     if as_json:
         results = [entry(outcome.result) for outcome in outcomes if outcome.error is None]
         listed = [{"input": str(outcome.item), "error": outcome.error} for outcome in failures]
-        click.echo(json.dumps({"results": results, "failures": listed}, indent=1, ensure_ascii=False))
+        content = {"results": results, "failures": listed, **(more or {})}
+        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
     elif line is not None:
         for outcome in outcomes:
             if outcome.error is None:
@@ -186,5 +193,5 @@ def finish(
     for outcome in failures:
         click.echo(f"error: {outcome.error}", err=True)
     if failures:
-        click.echo(f"{len(failures)} of {len(outcomes)} inputs failed", err=True)
+        click.echo(f"{len(failures)} of {len(outcomes)} {noun} failed", err=True)
         raise click.exceptions.Exit(1)

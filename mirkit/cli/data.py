@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mirkit.cli import _batch, synthesize, tracker
 from mirkit.cli import _options as options
-from mirkit.cli import synthesize, tracker
 from mirkit.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -144,32 +145,38 @@ def split_(
     from mirkit.data.splits import check_split, make_split, write_split
     from mirkit.parallel import Outcome
 
-    songs = _entries(inputs)
     if to_check is not None:
         parts = read_split(to_check)
-        check_split(parts, songs)
-        result = (to_check, parts, "no artist in two parts")
+        check_split(parts, _entries(inputs))
+        made = _Split(to_check, parts, "; no artist in two parts")
+    elif not _batch.check_existing(output, existing):
+        made = _Split(output, read_split(output), "; kept", skipped=True)
     else:
-        if output.exists() and existing != "overwrite":
-            if existing == "error":
-                raise DatasetError(
-                    f"{output}: is already there; use --existing overwrite or another --output"
-                )
-            click.echo(f"{output}: kept", err=True)
-            return
-        songs = [song for song in songs if not (without_bleed and song.bleed)]
+        songs = [song for song in _entries(inputs) if not (without_bleed and song.bleed)]
         parts = make_split(songs, dict(map(_size, sizes)), seed=seed)
         check_split(parts, songs)
         write_split(output, parts)
-        result = (output, parts, f"of {len(songs)} songs")
-    options.finish(
-        [Outcome(result[0], result, None)],
-        as_json=as_json,
-        line=lambda r: (
-            f"{r[0]}: " + ", ".join(f"{part} {len(keys)}" for part, keys in r[1].items()) + f"; {r[2]}"
-        ),
-        entry=lambda r: {"file": str(r[0]), "parts": {part: len(keys) for part, keys in r[1].items()}},
-    )
+        made = _Split(output, parts, f"; of {len(songs)} songs")
+    options.finish([Outcome(made.file, made, None)], as_json=as_json, line=str, entry=_Split.entry)
+
+
+@dataclass(frozen=True)
+class _Split:
+    """What became of a split, for people and for machines."""
+
+    file: Path
+    parts: Mapping[str, Sequence[str]]
+    told: str
+    skipped: bool = False
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{part} {len(keys)}" for part, keys in self.parts.items())
+        return f"{self.file}: {sizes}{self.told}"
+
+    def entry(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        sizes = {part: len(keys) for part, keys in self.parts.items()}
+        return {"file": str(self.file), "parts": sizes, "skipped": self.skipped}
 
 
 def _entries(inputs: Sequence[Path]) -> list[Entry]:
@@ -225,6 +232,8 @@ def annotate_(
     """Make a multitrack in MedleyDB's layout of each folder of raw tracks INPUTS (files NN_Name.wav)."""
     from mirkit.parallel import map_all
 
+    _batch.check_folder(output)
+    inputs = tuple(dict.fromkeys(inputs))
     if len(inputs) > 1 and (artist or title or labels):
         raise click.UsageError("--artist, --title and --labels belong to one song; give one folder")
     instruments = _labels(labels) if labels else {}
@@ -233,6 +242,7 @@ def annotate_(
         output=output,
         artist=artist,
         title=title,
+        taken=_taken(inputs, artist, title),
         instruments=instruments,
         bleed=bleed,
         existing=existing,
@@ -247,22 +257,35 @@ def annotate_(
     options.finish(outcomes, as_json=as_json, line=_annotated, entry=_annotated_entry)
 
 
+def _taken(inputs: Sequence[Path], artist: str | None, title: str | None) -> frozenset[str]:
+    """Return the ids that several folders would get: one would replace the other, or pass for it."""
+    from mirkit.data.builder import song_id
+
+    counts = Counter(song_id(folder, artist=artist, title=title) for folder in inputs if folder.is_dir())
+    return frozenset(name for name, count in counts.items() if count > 1)
+
+
 def _annotate(
     folder: Path,
     *,
     output: Path,
     artist: str | None,
     title: str | None,
+    taken: frozenset[str],
     instruments: dict[str, Any],
     bleed: bool,
     existing: options.Existing,
 ) -> Annotated:
-    from mirkit.data.builder import Annotated, annotate, song_id
+    from mirkit.data.builder import Annotated, annotate, check_target, song_id
+    from mirkit.data.medleydb import METADATA
 
     name = song_id(folder, artist=artist, title=title)
-    if (output / name).exists() and existing != "overwrite":
-        if existing == "error":
-            raise DatasetError(f"{output / name}: is already there; use --existing overwrite or skip")
+    if name in taken:
+        raise DatasetError(
+            f"{folder}: another input would get the same id {name}; rename one, or annotate it elsewhere"
+        )
+    check_target(folder, output / name)
+    if not _batch.check_existing(output / name, existing, mark=f"{name}{METADATA}"):
         return Annotated(name, output / name, 0, ())
     return annotate(folder, output, artist=artist, title=title, instruments=instruments, has_bleed=bleed)
 

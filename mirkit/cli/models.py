@@ -128,31 +128,71 @@ def _how_to_get(name: str, entry: dict[str, Any]) -> str:
 def verify(models: tuple[str, ...], as_json: bool) -> None:
     """Load models and compare their weights with the hashes on record; all bundled ones by default.
 
-    A folder of Open-Unmix weights is compared with the hashes in the names of its files.
+    A folder is compared with the bundled model of its task and name, if there is one. A folder of Open-Unmix
+    weights is compared with the hashes in the names of its files.
     """
     from mirkit.parallel import map_all
 
     outcomes = map_all(_verified, models or tuple(_folders()))
-    _options.finish(
-        outcomes, as_json=as_json, line=lambda entry: f"{entry['model']}: as published", entry=dict
+    _options.finish(outcomes, as_json=as_json, line=_verdict, entry=dict)
+
+
+def _verdict(entry: dict[str, Any]) -> str:
+    if entry["compared_with"] == "published":
+        return f"{entry['model']}: as published"
+    if entry["compared_with"] == "file names":
+        return f"{entry['model']}: as the names of its files say; none of them is on record"
+    hashes = entry["sha256"]
+    told = (
+        ", ".join(f"{file} {digest}" for file, digest in hashes.items()) if type(hashes) is dict else hashes
     )
+    return f"{entry['model']}: loads; no hash is on record to compare with, sha256 {told}"
 
 
 def _verified(name: str) -> dict[str, Any]:
-    from importlib import resources
-
     from mirkit.errors import CheckpointError
 
     folder = _folder(name)
     if (folder / "separator.json").is_file():
-        from mirkit import separation
-        from mirkit.separation import unmix
-
-        model = separation.load(folder)
-        return {"model": name, "task": "separation", "network": "umx", "targets": list(model.config.targets),
-                "sha256": unmix.sha256(folder)}  # fmt: skip
+        return _verified_unmix(name, folder)
     entry = _entry(name, folder)
-    published = json.loads((resources.files("mirkit") / "models" / "sha256.json").read_text(encoding="utf-8"))
-    if name in published and published[name] != entry["sha256"]:
-        raise CheckpointError(f"{folder}: weights differ from the published ones; install mirkit anew")
-    return entry
+    published = _published(name, folder)
+    if published not in (None, entry["sha256"]):
+        raise CheckpointError(
+            f"{folder}: weights differ from the published ones of that name, sha256 {entry['sha256']}; "
+            "install mirkit anew, or give a model of your own another name"
+        )
+    return entry | {"compared_with": published and "published"}
+
+
+def _published(name: str, folder: Path) -> str | None:
+    """Return the hash on record of a bundled model, or of the one whose task and name a folder claims."""
+    from importlib import resources
+
+    listed = json.loads((resources.files("mirkit") / "models" / "sha256.json").read_text(encoding="utf-8"))
+    bundled = _folders()
+    if name not in bundled:
+        claimed = _claim(folder)
+        name = next((one for one, path in bundled.items() if _claim(path) == claimed), "")
+    return dict(listed).get(name)
+
+
+def _claim(folder: Path) -> tuple[str, str]:
+    """Return the task and name that a model gives itself."""
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return content["task"], content["name"]
+
+
+def _verified_unmix(name: str, folder: Path) -> dict[str, Any]:
+    """Return what is known of a folder of Open-Unmix weights; loading compares them with their names."""
+    from mirkit import checkpoint, separation
+    from mirkit.separation import unmix
+
+    model, hashes = separation.load(folder), unmix.sha256(folder)
+    compared_with = (
+        "file names" if all(re.search(r"[-_][0-9a-f]{8}\.pth$", file) for file in hashes) else None
+    )
+    if any(set(hashes) <= set(entry["files"]) for entry in checkpoint.public().values()):
+        compared_with = "published"
+    return {"model": name, "task": "separation", "network": "umx", "targets": list(model.config.targets),
+            "sha256": hashes, "compared_with": compared_with}  # fmt: skip

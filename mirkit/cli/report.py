@@ -67,7 +67,12 @@ def command(
     if output.suffix.lower() not in {".html", ".htm"}:
         raise click.UsageError(f"--output {output}: wanted a name that ends in .html")
     if not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _options.finish(
+            [Outcome(output, output, None)],
+            as_json=as_json,
+            line=lambda page: f"{page}: already there, skipped",
+            entry=lambda page: {"result": None, "page": str(page), "skipped": True},
+        )
         return
     folders = result_folders(inputs)
     work = partial(section_of, part=Part(start_s, duration_s, sounds))
@@ -79,7 +84,7 @@ def command(
         [Outcome(one.item, None if one.error else one.item, one.error) for one in outcomes],
         as_json=as_json,
         line=lambda folder: f"{output}: {folder}",
-        entry=lambda folder: {"result": str(folder), "page": str(output)},
+        entry=lambda folder: {"result": str(folder), "page": str(output), "skipped": False},
     )
 
 

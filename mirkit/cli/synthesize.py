@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mirkit.cli import _options as options
 
 if TYPE_CHECKING:
-    from mirkit.parallel import Backend, Shard
+    from click.shell_completion import CompletionItem
+
+    from mirkit.parallel import Backend, Outcome, Shard
+
+
+class _StyleOption(click.ParamType):  # type: ignore[type-arg]  # a generic only in click's newer stubs
+    """One of the composer's styles, which are not loaded before one is named."""
+
+    name = "style"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the name."""
+        styles = _styles()
+        if value not in styles:
+            self.fail(f"{value!r} is not one of {', '.join(map(repr, styles))}.", param, ctx)
+        return str(value)
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """Return the names that a shell may complete."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in _styles() if name.startswith(incomplete)]
+
+
+def _styles() -> tuple[str, ...]:
+    from mirkit.data.synthesis.styles import STYLES
+
+    return tuple(STYLES)
 
 
 @click.command("synthesize")
@@ -26,7 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--seconds", type=click.FloatRange(3), default=30.0, show_default=True, help="Length of each song."
 )
-@click.option("--style", help="Only this style, such as rock, jazz or chamber.")
+@click.option("--style", type=_StyleOption(), help="Only this style, such as rock, jazz or chamber.")
 @click.option(
     "--pieces", type=click.FloatRange(0, 1), default=0.25, show_default=True, metavar="SHARE",
     help="Share of songs made from the pieces (MIDI, scores) that the list has, if it has any.",
@@ -58,23 +85,47 @@ def command(
     the same files, whatever --jobs is. Statistics of the set are written beside the songs; after parts made
     with --shard, run once more without it to write them.
     """
-    from mirkit._files import write_json, write_text
-    from mirkit.data.synthesis import describe, synthesize, to_markdown
+    from mirkit.data.synthesis import synthesize
 
     outcomes = synthesize(
         out, sources=sources, n_songs=n_songs, seconds=seconds, seed=seed, split=split,
         trainable_only=not any_licence, sample_rate=sample_rate, style=style, pieces=pieces, n_jobs=n_jobs,
         backend=backend, shard=shard, progress=options.reporter(progress, "synthesize"),
     )  # fmt: skip
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    for outcome in failed:
-        click.echo(f"error: song {outcome.item}: {outcome.error}", err=True)
-    if len(failed) < len(outcomes) and shard is None:
-        statistics = describe(out)
-        write_json(out / "statistics.json", statistics)
-        write_text(out / "statistics.md", to_markdown(statistics))
-        line = f"{out}: {statistics['n_songs']} songs, {statistics['hours']} hours, statistics.md"
-        click.echo(json.dumps(statistics, ensure_ascii=False) if as_json else line)
-    if failed:
-        click.echo(f"{len(failed)} of {len(outcomes)} songs failed", err=True)
-        raise click.exceptions.Exit(1)
+    n_made = sum(outcome.error is None for outcome in outcomes)
+    statistics = _statistics(out) if n_made and shard is None else None
+    if not as_json and statistics:
+        click.echo(f"{out}: {statistics['n_songs']} songs, {statistics['hours']} hours, statistics.md")
+    elif not as_json and n_made:
+        click.echo(f"{out}: {n_made} songs; run once more without --shard for the statistics")
+    options.finish(
+        _named(outcomes),
+        as_json=as_json,
+        line=None,
+        entry=lambda song: {"song": song[0], "folder": str(song[1])},
+        more=statistics,
+        noun="songs",
+    )
+
+
+def _statistics(out: Path) -> dict[str, Any]:
+    """Write what is in the set beside the songs, and return it."""
+    from mirkit._files import write_json, write_text
+    from mirkit.data.synthesis import describe, to_markdown
+
+    statistics = describe(out)
+    write_json(out / "statistics.json", statistics)
+    write_text(out / "statistics.md", to_markdown(statistics))
+    return statistics
+
+
+def _named(outcomes: Sequence[Outcome[int, Path]]) -> list[Outcome[int, tuple[int, Path]]]:
+    """Return the outcomes with the number of the song in each result and error."""
+    from mirkit.parallel import Outcome
+
+    return [
+        Outcome(one.item, (one.item, one.result), None)
+        if one.result is not None
+        else Outcome(one.item, None, f"song {one.item}: {one.error}")
+        for one in outcomes
+    ]

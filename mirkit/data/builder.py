@@ -24,7 +24,7 @@ from mirkit.data.raw_names import MERGED, instrument_of_raw, merged_stem, words_
 from mirkit.dsp import FrameGrid
 from mirkit.errors import DatasetError
 
-__all__ = ["Annotated", "annotate", "song_id"]
+__all__ = ["Annotated", "annotate", "check_target", "song_id"]
 
 BLOCK_S = 10.0
 TAXONOMIES = ("instruments18", "stems6")
@@ -85,7 +85,8 @@ def annotate(
     folder : str or Path
         Raw tracks, named ``NN_Name.wav``.
     output : str or Path
-        Folder in which ``<ID>`` is made; an existing ``<ID>`` is replaced.
+        Folder in which ``<ID>`` is made; an existing ``<ID>`` is replaced if it holds
+        ``<ID>_METADATA.yaml`` or nothing.
     artist, title : str, optional
         By default those of a folder name ``Artist - Title`` or ``Artist_Title``.
     instruments : mapping of str to str or sequence of str, optional
@@ -101,7 +102,9 @@ def annotate(
     Raises
     ------
     DatasetError
-        If the folder has no sound files, or ``instruments`` names a file that is not there.
+        If the folder has no sound files, ``instruments`` names a file that is not there, or ``<ID>`` is
+        something else that would be lost: the raw tracks themselves, a folder around them, or what this
+        function did not make.
     AudioError
         If a raw track cannot be read.
     """
@@ -113,6 +116,7 @@ def annotate(
         raise DatasetError(f"{folder}: no raw tracks; wanted sound files named NN_Name.wav")
     artist, title = _names(folder, artist, title)
     name = song_id(folder, artist=artist, title=title)
+    check_target(folder, Path(output) / name)
     plans, unmapped = _plans(name, raws, instruments or {})
     with replacing(Path(output) / name, folder=True) as song:
         stems, merged = song / f"{name}_STEMS", song / f"{name}_RAW"
@@ -150,6 +154,39 @@ def song_id(folder: str | Path, *, artist: str | None = None, title: str | None 
     """
     artist, title = _names(Path(folder), artist, title)
     return f"{_camel(artist)}_{_camel(title)}" if artist else _camel(title)
+
+
+def check_target(folder: str | Path, target: str | Path) -> None:
+    """Raise an error if a multitrack cannot take its place without loss; else return nothing.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Raw tracks.
+    target : str or Path
+        The multitrack that is to be made of them, ``<output>/<ID>``.
+
+    Raises
+    ------
+    DatasetError
+        If ``target`` is the folder of the raw tracks or holds it, is a file, or holds files but not its
+        own metadata.
+    """
+    folder, target = Path(folder), Path(target)
+    if not target.exists():
+        return
+    whole = folder.resolve()
+    if any(target.samefile(one) for one in (whole, *whole.parents) if one.exists()):
+        raise DatasetError(
+            f"{target}: the multitrack of {folder} would replace its raw tracks; give another output folder"
+        )
+    if not target.is_dir():
+        raise DatasetError(f"{target}: is a file; move it, or give another output folder")
+    if any(target.iterdir()) and not (target / f"{target.name}{METADATA}").is_file():
+        raise DatasetError(
+            f"{target}: is already there and does not hold {target.name}{METADATA}, so it is no multitrack "
+            "made here; give another output folder"
+        )
 
 
 def _sound_files(folder: Path) -> list[Path]:

@@ -121,8 +121,9 @@ def make_split(
     songs : sequence of Entry
         Songs to distribute; their order does not matter.
     sizes : mapping of str to int, float or None
-        Part to number of songs, fraction of all songs (below 1), or None for all that remain.
-        Songs beyond the sizes are in no part.
+        Part to number of songs, fraction of all songs (below 1), or None for all that remain. A number
+        is met exactly; a fraction only as far as whole artists allow. Whatever does not fit into the other
+        parts is in the part of size None; without one, songs beyond the sizes are in no part.
     seed : int
         Same seed, same split.
 
@@ -136,7 +137,8 @@ def make_split(
     ParameterError
         If the sizes ask for more songs than there are.
     DatasetError
-        If whole artists cannot make up the sizes asked for.
+        If whole artists cannot make up the numbers asked for, or a part with a fraction above 0 would be
+        empty because no artist has as few songs as that: nobody wants to find that out when testing.
 
     Examples
     --------
@@ -151,23 +153,46 @@ def make_split(
         raise DatasetError("there are no songs to split; give data sets with songs")
     groups = artist_groups(ordered)
     targets = _targets(sizes, len(ordered))
+    rest = next((part for part, size in sizes.items() if size is None), None)
     has = _instrument_matrix(ordered)
-    rng = np.random.default_rng(seed)
-    tries = (_assign(rng.permutation(len(groups)), groups, targets) for _ in range(N_TRIES))
-    best = min(tries, key=lambda parts: _cost(parts, targets, has))
+    best: dict[str, list[int]] = {}
+    for spread in (False, True):
+        rng = np.random.default_rng(seed)
+        orders = (rng.permutation(len(groups)) for _ in range(N_TRIES))
+        tries = (_assign(order, groups, targets, rest, spread=spread) for order in orders)
+        best = min(tries, key=lambda parts: _cost(parts, targets, has))
+        if all(best[part] for part in targets if targets[part]):
+            break
+    _check_parts(best, sizes, targets, groups)
+    return {part: tuple(sorted(ordered[k].key for k in best[part])) for part in sizes}
+
+
+def _check_parts(
+    parts: Mapping[str, list[int]],
+    sizes: Mapping[str, Size],
+    targets: Mapping[str, int],
+    groups: list[list[int]],
+) -> None:
+    """Raise an error if a part is not what was asked for."""
+    n_songs, fewest = sum(map(len, groups)), min(map(len, groups))
     for part, target in targets.items():
-        exact = isinstance(sizes[part], int) and not isinstance(sizes[part], bool)
-        if exact and len(best[part]) != target:
+        size, found = sizes[part], len(parts[part])
+        if isinstance(size, int) and not isinstance(size, bool) and found != target:
             raise DatasetError(
-                f"whole artists make up {len(best[part])} songs for {part!r}, not {target}; "
+                f"whole artists make up {found} songs for {part!r}, not {target}; "
                 "ask for that number, for a fraction, or for fewer songs"
             )
-        if target and len(groups) == 1 and len(best[part]) < len(ordered):
+        if target and len(groups) == 1 and found < n_songs:
             raise DatasetError(
                 f"no song is free for {part!r}: all are bound together by artists or families of sounds; "
                 "give more artists, or synthesise each part from families of its own"
             )
-    return {part: tuple(sorted(ordered[k].key for k in best[part])) for part in sizes}
+        if size and not found:
+            raise DatasetError(
+                f"{part!r} would be empty: {size} of {n_songs} songs is {target}, and no artist that is free "
+                f"for it has so few (the fewest that stay together: {fewest}); "
+                "ask for a larger share, or give more artists"
+            )
 
 
 def check_split(split: Split, songs: Sequence[Entry]) -> None:
@@ -200,7 +225,7 @@ def check_split(split: Split, songs: Sequence[Entry]) -> None:
 
 
 def _targets(sizes: Mapping[str, Size], n_songs: int) -> dict[str, int]:
-    """Return the number of songs of each part, smallest part first."""
+    """Return the number of songs of each part, smallest part first and the rest last."""
     targets: dict[str, int] = {}
     for part, size in sizes.items():
         if size is not None and not (size >= 0 and (isinstance(size, int) or size < 1)):
@@ -221,21 +246,33 @@ def _targets(sizes: Mapping[str, Size], n_songs: int) -> dict[str, int]:
             "ask for fewer, and for the rest in one part at most"
         )
     targets |= dict.fromkeys(rest, spare)
-    return dict(sorted(targets.items(), key=lambda item: item[1]))
+    return dict(sorted(targets.items(), key=lambda item: (sizes[item[0]] is None, item[1])))
 
 
-def _assign(order: np.ndarray, groups: list[list[int]], targets: Mapping[str, int]) -> dict[str, list[int]]:
-    """Fill the parts, smallest first, with the groups that still fit in the given order."""
+def _assign(
+    order: np.ndarray,
+    groups: list[list[int]],
+    targets: Mapping[str, int],
+    rest: str | None,
+    *,
+    spread: bool,
+) -> dict[str, list[int]]:
+    """Fill the parts, smallest first, with the groups that still fit in the given order, then the rest.
+
+    ``spread`` gives each part one group before any is filled, where few groups are small enough.
+    """
     parts: dict[str, list[int]] = {part: [] for part in targets}
     left = [groups[k] for k in order]
-    for part, target in targets.items():
-        later: list[list[int]] = []
-        for group in left:
-            if len(parts[part]) + len(group) <= target:
-                parts[part] += group
-            else:
-                later.append(group)
-        left = later
+    for one_each in (True, False) if spread else (False,):
+        for part, target in targets.items():
+            later: list[list[int]] = []
+            for group in left:
+                fits = part == rest or len(parts[part]) + len(group) <= target
+                if fits and not (one_each and (parts[part] or part == rest)):
+                    parts[part] += group
+                else:
+                    later.append(group)
+            left = later
     return parts
 
 
@@ -245,11 +282,16 @@ def _instrument_matrix(songs: Sequence[Entry]) -> np.ndarray:
     return np.array([[label in song.instruments for label in labels] for song in songs], dtype=bool)
 
 
-def _cost(parts: Mapping[str, list[int]], targets: Mapping[str, int], has: np.ndarray) -> tuple[int, float]:
-    missing = sum(targets[part] - len(members) for part, members in parts.items())
+def _cost(
+    parts: Mapping[str, list[int]], targets: Mapping[str, int], has: np.ndarray
+) -> tuple[int, int, float]:
+    """Return how bad an assignment is: parts left empty, then songs missing, then unlike instruments."""
+    empty = sum(targets[part] > 0 and not members for part, members in parts.items())
+    # The rest may hold more than its target, which must not hide what the others lack.
+    missing = sum(max(0, targets[part] - len(members)) for part, members in parts.items())
     used = [members for members in parts.values() if members]
     shares = [np.abs(has[members].mean(axis=0) - has.mean(axis=0)).sum() for members in used]
-    return missing, float(sum(shares))
+    return empty, missing, float(sum(shares))
 
 
 def _listed(texts: Iterable[str], separator: str = ", ", limit: int = 10) -> str:

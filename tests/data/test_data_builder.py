@@ -194,3 +194,28 @@ def test_names_of_no_instrument_are_kept_as_they_are() -> None:
 )
 def test_song_ids(folder: str, expected: str) -> None:
     assert song_id(folder) == expected
+
+
+def test_what_would_be_lost_is_never_replaced(raw: Path, tmp_path: Path) -> None:
+    raws = sorted(path.name for path in raw.iterdir())
+    raw = raw.rename(raw.with_name("TheBand_LetsGo"))
+    with pytest.raises(DatasetError, match="would replace its raw tracks"):
+        annotate(raw, tmp_path / "raw")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "A_B").symlink_to(raw, target_is_directory=True)
+    with pytest.raises(DatasetError, match="would replace its raw tracks"):
+        annotate(raw, tmp_path / "linked", artist="a", title="b")
+    inside = tmp_path / "X_Y" / "raw"
+    inside.parent.mkdir()
+    raw.rename(inside)
+    with pytest.raises(DatasetError, match="would replace its raw tracks"):
+        annotate(inside, tmp_path, artist="x", title="y")
+    (tmp_path / "V_W").write_text("a file", encoding="utf-8")
+    with pytest.raises(DatasetError, match="is a file; move it"):
+        annotate(inside, tmp_path, artist="v", title="w")
+    (tmp_path / "T_U").mkdir()
+    assert annotate(inside, tmp_path, artist="t", title="u").n_stems == 4  # nothing to lose
+    (tmp_path / "T_U" / "T_U_METADATA.yaml").unlink()
+    with pytest.raises(DatasetError, match=r"does not hold T_U_METADATA\.yaml"):
+        annotate(inside, tmp_path, artist="t", title="u")
+    assert sorted(path.name for path in inside.iterdir()) == raws

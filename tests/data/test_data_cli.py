@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import skip_or_fail
 
 from mirkit import audio
 from mirkit.audio import Audio
 from mirkit.cli import main
 from mirkit.data import open_dataset, read_split
+from mirkit.errors import DatasetError
 
 from .conftest import RATE, bursts  # noqa: TID252  # tests are not a package
 
@@ -136,3 +140,142 @@ def test_annotate_makes_multitracks_and_keeps_going(run: Run, tmp_path: Path) ->
     assert run("annotate", tmp_path / "A - One", tmp_path / "B - Two", "--artist", "X")[0] == 2
     labels.write_text("not toml", encoding="utf-8")
     assert "labels.toml: not readable as TOML" in run(*again, "--existing", "overwrite")[2]
+
+
+def _raw(folder: Path, *names: str) -> Path:
+    """Write raw tracks of these names into a folder."""
+    for k, name in enumerate(names or ("01_Kick", "02_Piano"), start=1):
+        audio.write(folder / f"{name}.wav", Audio(bursts(k), RATE))
+    return folder
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("existing", ["error", "skip", "overwrite"])
+def test_annotate_never_replaces_its_own_input(run: Run, tmp_path: Path, existing: str) -> None:
+    raw = _raw(tmp_path / "raw" / "Liz_Song")
+    before = _files(tmp_path)
+    code, out, err = run("annotate", raw, "-o", tmp_path / "raw", "--existing", existing)
+    assert (code, out) == (1, "")
+    assert "would replace its raw tracks; give another output folder" in err
+    assert _files(tmp_path) == before
+
+
+@pytest.mark.parametrize("existing", ["skip", "overwrite"])
+def test_annotate_keeps_what_it_did_not_make(run: Run, tmp_path: Path, existing: str) -> None:
+    raw = _raw(tmp_path / "raw" / "Liz_Song")
+    other = tmp_path / "out" / "Liz_Song"
+    other.mkdir(parents=True)
+    (other / "notes.txt").write_text("mine", encoding="utf-8")
+    before = _files(tmp_path)
+    code, out, err = run("annotate", raw, "-o", tmp_path / "out", "--existing", existing)
+    assert (code, out) == (1, "")
+    assert "does not hold Liz_Song_METADATA.yaml" in err
+    assert _files(tmp_path) == before
+
+
+def test_annotate_refuses_two_inputs_of_one_id_before_any_work(run: Run, tmp_path: Path) -> None:
+    one, two = _raw(tmp_path / "a" / "Liz_Song"), _raw(tmp_path / "b" / "Liz - Song")
+    third = _raw(tmp_path / "a" / "Liz_Other")
+    for shard in ("1/2", "2/2"):
+        code, _, err = run("annotate", one, two, third, third, "-o", tmp_path / "out", "--shard", shard)
+        assert code == 1
+        assert "another input would get the same id Liz_Song; rename one" in err
+    assert not (tmp_path / "out" / "Liz_Song").exists()
+    code, out, err = run("annotate", one, two, third, "-o", tmp_path / "new", "--json")
+    assert code == 1
+    assert [entry["id"] for entry in json.loads(out)["results"]] == ["Liz_Other"]
+    assert err.count("the same id Liz_Song") == 2
+    taken = tmp_path / "taken"
+    taken.touch()
+    assert run("annotate", third, "-o", taken)[0] == 2
+
+
+def test_a_split_that_is_kept_is_one_object_in_json(run: Run, songs: Path, tmp_path: Path) -> None:
+    output = tmp_path / "split.json"
+    output.write_text('{"train": ["A_One"], "test": ["B_One"]}', encoding="utf-8")
+    code, out, _ = run("split", songs, "-o", output, "--existing", "skip", "--json")
+    assert code == 0
+    (entry,) = json.loads(out)["results"]
+    assert entry == {"file": str(output), "parts": {"train": 1, "test": 1}, "skipped": True}
+    code, out, _ = run("split", songs, "-o", output, "--existing", "skip")
+    assert (code, out) == (0, f"{output}: train 1, test 1; kept\n")
+    output.write_text("[]", encoding="utf-8")
+    assert run("split", songs, "-o", output, "--existing", "skip")[0] == 1
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A list of one source: tones that stand for every instrument of a chamber group."""
+    if importlib.util.find_spec("mido") is None:
+        skip_or_fail("the package mido: pip install 'mirkit[synthesis]'")
+    from mirkit.data.synthesis.instruments import INSTRUMENTS
+
+    time_s = np.arange(RATE) / RATE
+    for octave in range(1, 7):
+        tone = 0.2 * np.sin(2 * np.pi * 16.35 * 2**octave * time_s)[np.newaxis]
+        audio.write(tmp_path / "notes" / f"tone_C{octave}_forte.wav", Audio(tone.astype(np.float32), RATE))
+    path = tmp_path / "sources.toml"
+    path.write_text(
+        f'[[source]]\nname = "tones"\nfamily = "tones"\nkind = "notes"\npath = "notes"\nlicence = "CC0"\n'
+        f"instruments = {json.dumps(sorted(INSTRUMENTS))}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def _synthesise(run: Run, out: Path, sources: Path, *more: object) -> tuple[int, str, str]:
+    sizes = ("--songs", 2, "--seconds", 3, "--sample-rate", RATE, "--style", "chamber")
+    return run("synthesize", out, "--sources", sources, *sizes, *more)
+
+
+def test_synthesize_prints_one_object_in_json(run: Run, sources: Path, tmp_path: Path) -> None:
+    out = tmp_path / "songs"
+    code, shown, err = _synthesise(run, out, sources, "--shard", "1/2", "--json")
+    assert code == 0, err
+    (made,) = json.loads(shown)["results"]
+    assert made["song"] == 0
+    assert Path(made["folder"]).parent == out
+    assert "n_songs" not in json.loads(shown)
+    code, shown, _ = _synthesise(run, out, sources, "--json")
+    assert code == 0
+    assert len(json.loads(shown)["results"]) == json.loads(shown)["n_songs"] == 2
+    assert _synthesise(run, out, sources, "--shard", "2/2")[1] == (
+        f"{out}: 1 songs; run once more without --shard for the statistics\n"
+    )
+    assert _synthesise(run, out, sources)[1].startswith(f"{out}: 2 songs, ")
+
+
+def test_synthesize_lists_its_failures_in_json(
+    run: Run, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Path:
+        raise DatasetError("nobody can play this")
+
+    monkeypatch.setattr("mirkit.data.synthesis.songs.write_song", fail)
+    code, shown, err = _synthesise(run, tmp_path / "songs", sources, "--json")
+    assert code == 1
+    found = json.loads(shown)
+    assert (found["results"], set(found)) == ([], {"results", "failures"})
+    assert found["failures"][1] == {"input": "1", "error": "song 1: nobody can play this"}
+    assert "error: song 0: nobody can play this" in err
+    assert "2 of 2 songs failed" in err
+
+
+def test_a_style_that_nobody_knows_is_wrong_usage(run: Run, sources: Path, tmp_path: Path) -> None:
+    code, _, err = _synthesise(run, tmp_path / "songs", sources, "--style", "foo")
+    assert code == 2
+    assert "'foo' is not one of 'rock', 'pop'," in err
+    assert not (tmp_path / "songs").exists()
+
+
+def test_a_negative_seed_is_wrong_usage(run: Run, songs: Path, sources: Path, tmp_path: Path) -> None:
+    told = "Invalid value for '--seed': -1 is not in the range x>=0"
+    for code, _, err in (
+        _synthesise(run, tmp_path / "out", sources, "--seed", -1),
+        run("split", songs, "-o", tmp_path / "split.json", "--seed", -1),
+    ):
+        assert code == 2
+        assert told in err

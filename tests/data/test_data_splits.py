@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mirkit.data.artists import Entry, artist_groups, artist_keys
@@ -64,8 +64,14 @@ def test_songs_without_artist_go_with_their_title() -> None:
 )
 def test_no_split_leaks_and_order_does_not_matter(artists: list[str], seed: int) -> None:
     songs = [Entry(f"song {k}", f"{artist} band", f"title {k}") for k, artist in enumerate(artists)]
-    split = make_split(songs, {"train": None, "valid": 0.2, "test": 0.2}, seed=seed)
+    try:
+        split = make_split(songs, {"train": None, "valid": 0.2, "test": 0.2}, seed=seed)
+    except DatasetError as error:
+        assume("would be empty" not in str(error))
+        raise
     check_split(split, songs)
+    assert sorted(key for keys in split.values() for key in keys) == sorted(song.key for song in songs)
+    assert all(split.values())
     artist_of = {song.key: song.artist for song in songs}
     sides = [{artist_of[key] for key in keys} for keys in split.values()]
     assert sum(map(len, sides)) == len(set().union(*sides))
@@ -180,3 +186,38 @@ def test_the_published_sizes_can_be_made(shared: Path) -> None:
     clean_split = make_split(clean, {"train": None, "test": 100}, seed=0)
     assert [len(keys) for keys in clean_split.values()] == [357, 100]
     check_split(clean_split, clean)
+
+
+def test_the_rest_takes_every_song_that_fits_nowhere_else() -> None:
+    songs = [Entry(f"s{k:03d}", f"artist {k // 4}", str(k)) for k in range(100)]
+    split = make_split(songs, {"train": None, "valid": 0.1, "test": 0.1})  # four songs an artist: 8, not 10
+    assert {part: len(keys) for part, keys in split.items()} == {"train": 84, "valid": 8, "test": 8}
+    assert list(make_split(songs, {"test": 0.7, "train": None})["test"]) != []
+    few = make_split(
+        songs[:12], {"train": None, "test": 0.67}
+    )  # the rest is the smaller part, and still last
+    assert {part: len(keys) for part, keys in few.items()} == {"train": 4, "test": 8}
+
+
+@pytest.mark.parametrize(("n_artists", "told"), [(3, "0.1 of 9 songs is 1"), (1, "no song is free")])
+def test_a_part_that_would_be_empty_is_an_error(n_artists: int, told: str) -> None:
+    songs = [Entry(f"s{k}", f"artist {k % n_artists}", str(k)) for k in range(9)]
+    with pytest.raises(DatasetError, match=told):
+        make_split(songs, {"train": None, "valid": 0.1, "test": 0.1})
+
+
+def test_a_fraction_of_less_than_half_a_song_is_an_error_and_nothing_is_not() -> None:
+    songs = [Entry(f"s{k}", f"artist {k}", str(k)) for k in range(4)]
+    with pytest.raises(DatasetError, match=r"'test' would be empty: 0\.1 of 4 songs is 0, and no artist"):
+        make_split(songs, {"train": None, "test": 0.1})
+    assert make_split(songs, {"train": None, "test": 0})["test"] == ()
+    assert make_split(songs, {"train": None, "test": 4})["train"] == ()
+
+
+def test_a_part_is_left_empty_only_if_there_is_no_other_way() -> None:
+    # Where one part could take both single songs, as near to the sizes, the other must get one of them.
+    artists = [0] * 6 + [1] * 6 + [2, 3]
+    songs = [Entry(f"s{k:02d}", f"artist {artist}", str(k)) for k, artist in enumerate(artists)]
+    for seed in range(5):
+        split = make_split(songs, {"train": None, "valid": 0.15, "test": 0.16}, seed=seed)
+        assert all(split.values()), split
