@@ -229,3 +229,47 @@ def test_a_song_that_is_gone_is_named_and_the_others_are_searched(files, tmp_pat
     assert done.exit_code == 1
     assert "without.wav: no such file" in done.output
     assert "with.wav (" in done.output
+    assert str(done.output).count("without.wav: no such file") == 1
+    assert "1 failed" in done.output
+
+
+def test_an_incomplete_search_is_told_and_not_taken_for_done(files, tmp_path):
+    names = ("with.wav", "without.wav")
+    for name in names:
+        (tmp_path / name).write_bytes((files / name).read_bytes())
+    run("index", *(tmp_path / name for name in names), "-o", tmp_path / "index")
+    (tmp_path / "without.wav").unlink()
+    queries = (files / "riff.wav", files / "broken.wav")
+    command = ["search", tmp_path / "index", "-o", tmp_path / "found", "--no-figure", "--json"]
+    command += ["--existing", "skip"]
+    for _ in range(2):  # the second time it is tried again, and fails again
+        done = run(*command, *queries)
+        assert done.exit_code == 1
+        content = json.loads(done.stdout)
+        gone, broken = (
+            [one["error"] for one in content["failures"] if one["input"].endswith(name)]
+            for name in ("riff.wav", "broken.wav")
+        )
+        assert gone == [f"{tmp_path / 'without.wav'}: no such file or folder"]
+        assert len(broken) == 1  # an input that failed does not hide a sound that did
+        assert f"error: {gone[0]}" in done.stderr
+        assert f"error: {broken[0]}" in done.stderr
+        assert [len(one["sounds"]) for one in content["results"]] == [1]
+    assert json.loads((tmp_path / "found" / "riff" / "run.json").read_text())["failures"] == gone
+
+    (tmp_path / "without.wav").write_bytes((files / "without.wav").read_bytes())
+    done = run(*command, queries[0])
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.stdout)["results"][0]["sounds"]) == 2
+    assert json.loads(run(*command, queries[0]).stdout)["results"][0]["skipped"]
+
+
+def test_a_sound_that_cannot_be_searched_is_named_once(files, tmp_path):
+    run("index", files / "with.wav", "-o", tmp_path / "index")
+    write(tmp_path / "quiet.wav", sound(np.zeros(44100 * 5)))
+    (listed,) = (tmp_path / "index").glob("part-*/sounds.json")
+    listed.write_text(listed.read_text().replace(str(files / "with.wav"), str(tmp_path / "quiet.wav")))
+    done = run("search", tmp_path / "index", files / "riff.wav", "-o", tmp_path / "found", "--no-figure")
+    assert done.exit_code == 1
+    assert f"error: {tmp_path / 'quiet.wav'}: the song is silent" in done.stderr
+    assert done.stderr.count("quiet.wav") == 1

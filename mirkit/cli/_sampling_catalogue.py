@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mirkit.cli import _batch, _options, _sampling_results
+from mirkit.errors import ParameterError
 
 if TYPE_CHECKING:
+    from mirkit.parallel import Outcome
     from mirkit.sampling import Detections
     from mirkit.sampling.shortlist import Ranked
 
 FILE = "ranking.csv"
+RECORD = "run.json"
 COLUMNS = (
     "path", "rank", "score", "present", "song_confidence", "n_occurrences", "start_s", "pitch_shift_st",
     "tempo_ratio", "folder",
@@ -44,11 +49,12 @@ def index(
     """Add sound files, folders of them, and other indexes to an index.
 
     What is there already is passed over, so a run that was cut short goes on where it stopped; a second copy
-    of a sound is named and kept once. Other indexes are merged in; merged into a new one, an index is tidied.
+    of a sound is named and kept once, and a file that was renamed takes the place of its former name. Other
+    indexes are merged in; merged into a new one, an index is tidied.
     With --shard each part needs an index of its own; merge them afterwards.
     """
     from mirkit.parallel import Outcome
-    from mirkit.sampling import catalogue
+    from mirkit.sampling import catalogue, indexing
 
     merged = [path for path in inputs if catalogue.is_index(path)]
     paths = _batch.sound_files([path for path in inputs if path not in merged], recursive=recursive)
@@ -56,9 +62,9 @@ def index(
         paths = shard.of(paths)
     outcomes: list[Outcome[Any, Any]] = []
     if merged:
-        n_new = catalogue.merge_indexes(output, merged)
+        n_new = indexing.merge_indexes(output, merged)
         outcomes.append(Outcome(merged[0], {"merged": [str(one) for one in merged], "n_new": n_new}, None))
-    outcomes += catalogue.add_to_index(
+    outcomes += indexing.add_to_index(
         output, paths, n_jobs=n_jobs, backend=backend, progress=_options.reporter(progress, "sounds")
     )
     n_sounds = len(catalogue.open_index(output))
@@ -141,7 +147,8 @@ def search(
     """Search an INDEX for samples, or for what a song was made of.
 
     For each input a folder with ranking.csv, and a folder as that of predict for each sound that holds the
-    sample (or is held by the song).
+    sample (or is held by the song). Sounds that could not be searched are listed in run.json; --existing skip
+    takes such a result for unfinished.
     """
     from mirkit import checkpoint
     from mirkit.parallel import map_all
@@ -168,12 +175,33 @@ def search(
         progress=progress,
     )
     outcomes = map_all(work, items)  # the jobs share the work on each input
-    _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
-    failures = [text for one in outcomes if one.result is not None for text in one.result.failures]
-    for text in failures:
+    _finish(outcomes, as_json=as_json)
+
+
+def _finish(outcomes: Sequence[Outcome[Any, Any]], *, as_json: bool) -> None:
+    """As `_options.finish`, where a sound that could not be searched is a failure as well."""
+    sounds = [(one.item, text) for one in outcomes if one.result is not None for text in one.result.failures]
+    if not sounds:
+        _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
+        return
+    inputs = [(one.item, one.error) for one in outcomes if one.error is not None]
+    results = [one.result for one in outcomes if one.result is not None]
+    if as_json:
+        listed = [{"input": str(item), "error": text} for item, text in (*inputs, *sounds)]
+        content = {"results": [_entry(one) for one in results], "failures": listed}
+        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
+    else:
+        for one in results:
+            click.echo(_line(one))
+    for _, text in (*inputs, *sounds):
         click.echo(f"error: {text}", err=True)
-    if failures:
-        raise click.exceptions.Exit(1)
+    n_incomplete = sum(bool(one.failures) for one in results)
+    click.echo(
+        f"{len(inputs)} of {len(outcomes)} inputs failed, {n_incomplete} are incomplete: run again with "
+        "--existing skip when the sounds are there",
+        err=True,
+    )
+    raise click.exceptions.Exit(1)
 
 
 def _search_file(
@@ -186,6 +214,8 @@ def _search_file(
 
     path, folder = item.path, item.folder
     version = _batch.check_input(path)
+    if existing == "skip" and _is_incomplete(folder):
+        existing = "overwrite"
     if not _batch.check_existing(folder, existing, mark=FILE):
         return _Searched(path, folder, len(index), None, [])
     sound = _sampling_results.excerpt(path, options["start_s"], options["end_s"])
@@ -212,13 +242,23 @@ def _search_file(
             (one.result for one in outcomes if one.result is not None),
             key=lambda one: (-one.result.song_confidence, one.rank),
         )
+        failures = [one.error for one in outcomes if one.error is not None]
         write_text(temporary / FILE, _table(checked))
         record = _batch.run_record(
-            path, version, options, model={"name": options["model"], "sha256": weights}, n_sounds=len(index)
-        )
-        write_json(temporary / "run.json", record)
-    failures = [f"{one.item[1].entry.path}: {one.error}" for one in outcomes if one.error is not None]
+            path, version, options, model={"name": options["model"], "sha256": weights}, n_sounds=len(index),
+            failures=failures,
+        )  # fmt: skip
+        write_json(temporary / RECORD, record)
     return _Searched(path, folder, len(index), checked, failures)
+
+
+def _is_incomplete(folder: Path) -> bool:
+    """Return whether a result says of itself that sounds failed, so that it is not done yet."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no result of ours, or a damaged one: not to be replaced unasked
+        return False
+    return isinstance(record, dict) and bool(record.get("failures"))
 
 
 def _check(
@@ -236,7 +276,10 @@ def _check(
     other = audio.read(path)
     sample, song = (sound, other) if options["role"] == "sample" else (other, sound)
     first, second = (query, path) if options["role"] == "sample" else (path, query)
-    result = sampling.predict(_sampling_results.model(options["model"]), sample, song, label=first.stem)
+    try:
+        result = sampling.predict(_sampling_results.model(options["model"]), sample, song, label=first.stem)
+    except ParameterError as error:
+        raise ParameterError(f"{path}: {error}") from error
     folder = names[path]
     if result.present:
         heading = f"{first.name} in {second.name}"
@@ -283,6 +326,8 @@ def _line(done: _Searched) -> str:
         return f"{done.folder}: already there, skipped"
     found = [one for one in done.checked if one.result.present]
     looked = f"{done.n_sounds} sounds, {len(done.checked)} searched exactly"
+    if done.failures:
+        looked += f", {len(done.failures)} failed"
     if not found:
         return f"{done.folder}: not found ({looked})"
     named = ", ".join(

@@ -1,8 +1,8 @@
 from .catalogue import Index as Index
-from .catalogue import add_to_index as add_to_index
-from .catalogue import merge_indexes as merge_indexes
 from .catalogue import open_index as open_index
 from .config import Config as Config
+from .indexing import add_to_index as add_to_index
+from .indexing import merge_indexes as merge_indexes
 from .inference import load as load
 from .inference import predict as predict
 from .metrics import Scores as Scores

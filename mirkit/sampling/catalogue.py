@@ -3,38 +3,36 @@
 The folder holds ``index.json``, which says how sounds were analysed, and a folder ``part-...`` for each
 batch of them. A part appears whole or not at all and is never changed, so an index can be added to while it
 is read, by several processes at once, and work that was cut short goes on where it stopped. What was added
-last counts: a file that has changed is analysed again and its former entry is passed over.
+last counts: a file that has changed is analysed again and its former entry is passed over. A file whose
+content another one has is an entry without rows, so that it need not be read again, and stands in if the
+other one changes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from mirkit import _config, audio
+from mirkit import _config
 from mirkit._files import replacing, write_json
 from mirkit._reading import DAMAGE
-from mirkit.errors import DatasetError, ParameterError
-from mirkit.parallel import Backend, Outcome, Progress, map_all
-from mirkit.sampling import features
+from mirkit.errors import DatasetError
 from mirkit.sampling.config import FeatureConfig
-from mirkit.sampling.glimpse import coarse, n_coarse_bins
+from mirkit.sampling.glimpse import n_coarse_bins
 
-__all__ = ["Added", "Entry", "Index", "Part", "add_to_index", "is_index", "merge_indexes", "open_index"]
+__all__ = ["Entry", "Index", "Part", "is_index", "open_index", "open_or_make", "write_part"]
 
 FORMAT = "mirkit.sampling.index/1"
 FILE = "index.json"
-BATCH = 128
-"""Sounds in a part: about 50 MB of songs of four minutes."""
+Place = tuple[Path, "Entry"]
+"""A part's folder, and an entry whose rows are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Entry:
     duration_s : float
         Length of the sound.
     first, n_frames : int
-        Rows of the part's array.
+        Rows of the part's array; none if another file has the same content and holds them.
     crc32 : int
         Of these rows.
     """
@@ -65,6 +63,22 @@ class Entry:
     first: int
     n_frames: int
     crc32: int
+
+    def is_current(self) -> bool:
+        """Return whether the file is there and has not changed since it was read."""
+        try:
+            stat = Path(self.path).stat()
+        except (OSError, ValueError):
+            return False
+        return (self.size, self.modified_ns) == (stat.st_size, stat.st_mtime_ns)
+
+    def same_file(self, other: Entry) -> bool:
+        """Return whether another entry is of the same file in the same state, wherever its rows are."""
+        return self.without_rows() == other.without_rows()
+
+    def without_rows(self) -> Entry:
+        """Return the entry as that of a copy."""
+        return replace(self, first=0, n_frames=0, crc32=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +118,14 @@ class Index:
         How its sounds were analysed.
     parts : tuple of Part
         In the order in which they were added.
+    copies : tuple of Entry
+        Files whose content one of the sounds has or had: known, so that they need not be read again.
     """
 
     folder: Path
     features: FeatureConfig
     parts: tuple[Part, ...]
+    copies: tuple[Entry, ...] = ()
 
     def __len__(self) -> int:
         return sum(len(part.entries) for part in self.parts)
@@ -117,22 +134,6 @@ class Index:
     def entries(self) -> list[Entry]:
         """All sounds."""
         return [entry for part in self.parts for entry in part.entries]
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of a file that was to be added.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    status : str
-        ``added``, ``already there`` or ``same as ...``, naming the file whose content it has.
-    """
-
-    path: Path
-    status: str
 
 
 def open_index(folder: str | os.PathLike[str]) -> Index:
@@ -163,129 +164,45 @@ def open_index(folder: str | os.PathLike[str]) -> Index:
     settings = _settings(folder)
     n_bins = n_coarse_bins(settings.n_bins)
     parts = [_part(path, n_bins) for path in sorted(folder.glob("part-*"))]
-    last = {entry.path: (part.folder, entry) for part in parts for entry in part.entries}
-    kept: dict[str, tuple[Path, Entry]] = {}
-    for place, entry in last.values():
-        kept.setdefault(entry.sha256, (place, entry))
-    counted = set(kept.values())
-    live = (
-        Part(part.folder, tuple(entry for entry in part.entries if (part.folder, entry) in counted))
-        for part in parts
-    )
-    return Index(folder, settings, tuple(part for part in live if part.entries))
+    last = _last_of_each_file(parts)
+    held = _holders(parts, last)
+    entries: dict[Path, list[Entry]] = {part.folder: [] for part in parts}
+    for place, entry in held.values():
+        entries[place].append(entry)
+    live = tuple(Part(place, tuple(found)) for place, found in entries.items() if found)
+    holding = {entry.path for _, entry in held.values()}
+    return Index(folder, settings, live, tuple(entry for _, entry in last if entry.path not in holding))
 
 
-def add_to_index(
-    folder: str | os.PathLike[str],
-    paths: Sequence[Path],
-    *,
-    config: FeatureConfig | None = None,
-    n_jobs: int = 1,
-    backend: Backend = "loky",
-    progress: Progress | None = None,
-) -> list[Outcome[Path, Added]]:
-    """Add sound files to an index, which is made if it is not there, and return what became of each.
+def is_index(folder: Path) -> bool:
+    """Return whether a folder looks like an index."""
+    return (folder / FILE).is_file()
 
-    Parameters
-    ----------
-    folder : str or Path
-        Of the index.
-    paths : sequence of Path
-        Sound files. Those that are there unchanged are passed over.
-    config : FeatureConfig, optional
-        How to analyse; the default one, or that of the index.
-    n_jobs, backend, progress
-        See `mirkit.parallel.map_all`. Sounds are kept every hundred or so.
 
-    Returns
-    -------
-    list of Outcome
-        In the order of the files; one that cannot be read stops nothing.
+def open_or_make(folder: Path, config: FeatureConfig | None) -> Index:
+    """Return the index in a folder, a new one if there is none.
 
     Raises
     ------
     DatasetError
         If the folder is something else, damaged, or its sounds were analysed otherwise.
     """
-    index = _opened_or_made(Path(folder), config)
-    known = {entry.path: entry for entry in index.entries}
-    contents = {entry.sha256: entry.path for entry in index.entries}
-    work = partial(_analysed, config=index.features)
-    outcomes: list[Outcome[Path, Added]] = []
-    for first in range(0, len(paths), BATCH):
-        batch = paths[first : first + BATCH]
-        unknown = [path for path in batch if not _is_known(path, known)]
-        report = (
-            None
-            if progress is None
-            else _shifted(progress, len(outcomes) + len(batch) - len(unknown), len(paths))
-        )
-        done = iter(map_all(work, unknown, n_jobs=n_jobs, backend=backend, progress=report))
-        asked, fresh = set(unknown), list[tuple[Entry, np.ndarray]]()
-        for path in batch:
-            if path not in asked:
-                outcomes.append(Outcome(path, Added(path, "already there"), None))
-                continue
-            outcome = next(done)
-            if outcome.result is None:
-                outcomes.append(Outcome(path, None, outcome.error))
-                continue
-            entry, rows = outcome.result
-            other = contents.setdefault(entry.sha256, entry.path)
-            if other != entry.path:
-                status = f"same as {other}"
-            elif known.get(entry.path) == entry:  # the same path twice
-                status = "already there"
-            else:
-                status, known[entry.path] = "added", entry
-                fresh.append((entry, rows))
-            outcomes.append(Outcome(path, Added(path, status), None))
-        _write_part(index.folder, fresh)
-    return outcomes
+    if not is_index(folder):
+        # Another process may be making the same index; the second look sees one that it has finished.
+        if _holds_something(folder) and not is_index(folder):
+            raise DatasetError(f"{folder}: is there and no index; give another folder")
+        write_json(folder / FILE, {"format": FORMAT, "features": asdict(config or FeatureConfig())})
+    index = open_index(folder)
+    if config is not None and config != index.features:
+        raise DatasetError(f"{folder}: its sounds were analysed with other settings; give another folder")
+    return index
 
 
-def merge_indexes(folder: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str]]) -> int:
-    """Add the sounds of other indexes to an index, and return how many were new.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Of the index; it is made if it is not there.
-    sources : sequence of str or Path
-        Folders of indexes; they stay as they are. One merged into a new folder is tidied: former entries and
-        small parts are gone.
-
-    Raises
-    ------
-    DatasetError
-        If one of them is no index, damaged, or was analysed otherwise.
-    """
-    opened = [open_index(source) for source in sources]
-    for one in opened[1:]:
-        if one.features != opened[0].features:
-            raise DatasetError(
-                f"{one.folder}: was analysed otherwise than {opened[0].folder}; index its sounds anew"
-            )
-    target = _opened_or_made(Path(folder), opened[0].features if opened else None)
-    contents = {entry.sha256 for entry in target.entries}
-    fresh: list[tuple[Entry, np.ndarray]] = []
-    n_new = 0
-    for entry, rows in (found for one in opened for part in one.parts for found in part.frames()):
-        if entry.sha256 in contents:
-            continue
-        contents.add(entry.sha256)
-        fresh.append((entry, rows))
-        n_new += 1
-        if len(fresh) == BATCH:
-            _write_part(target.folder, fresh)
-            fresh = []
-    _write_part(target.folder, fresh)
-    return n_new
-
-
-def is_index(folder: Path) -> bool:
-    """Return whether a folder looks like an index."""
-    return (folder / FILE).is_file()
+def _holds_something(folder: Path) -> bool:
+    """Return whether there is more than the temporary files of a process that makes an index."""
+    if folder.is_file():
+        return True
+    return folder.is_dir() and any(not path.name.startswith(".mirkit-") for path in folder.iterdir())
 
 
 def _settings(folder: Path) -> FeatureConfig:
@@ -320,6 +237,31 @@ def _part(folder: Path, n_bins: int) -> Part:
     return Part(folder, entries)
 
 
+def _last_of_each_file(parts: Sequence[Part]) -> list[Place]:
+    """Return what was added last of each file, in the order in which it was."""
+    last: dict[str, Place] = {}
+    for part in parts:
+        for entry in part.entries:
+            last.pop(entry.path, None)  # or the file would keep the place of its former entry
+            last[entry.path] = part.folder, entry
+    return list(last.values())
+
+
+def _holders(parts: Sequence[Part], last: Sequence[Place]) -> dict[str, Place]:
+    """Return for each content the file that counts: the last one with rows, else the first of its copies."""
+    rows = {entry.sha256: (part.folder, entry) for part in parts for entry in part.entries if entry.n_frames}
+    held = {entry.sha256: (folder, entry) for folder, entry in last if entry.n_frames}
+    for _, copy in last:
+        if copy.sha256 in held or copy.sha256 not in rows:
+            continue
+        folder, former = rows[copy.sha256]  # of a file that has changed since
+        held[copy.sha256] = (
+            folder,
+            replace(former, path=copy.path, size=copy.size, modified_ns=copy.modified_ns),
+        )
+    return held
+
+
 def _mapped(folder: Path) -> np.ndarray:
     try:
         stored: np.ndarray = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
@@ -336,50 +278,8 @@ def _damaged(folder: Path, why: str) -> DatasetError:
     )
 
 
-def _opened_or_made(folder: Path, config: FeatureConfig | None) -> Index:
-    if not is_index(folder):
-        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-            raise DatasetError(f"{folder}: is there and no index; give another folder")
-        write_json(folder / FILE, {"format": FORMAT, "features": asdict(config or FeatureConfig())})
-    index = open_index(folder)
-    if config is not None and config != index.features:
-        raise DatasetError(f"{folder}: its sounds were analysed with other settings; give another folder")
-    return index
-
-
-def _is_known(path: Path, known: dict[str, Entry]) -> bool:
-    """Return whether a file is in the index and has not changed since."""
-    entry = known.get(str(path.resolve()))
-    if entry is None or not path.is_file():
-        return False
-    stat = path.stat()
-    return (entry.size, entry.modified_ns) == (stat.st_size, stat.st_mtime_ns)
-
-
-def _analysed(path: Path, config: FeatureConfig) -> tuple[Entry, np.ndarray]:
-    if not path.is_file():
-        raise DatasetError(f"{path}: no such file" if not path.exists() else f"{path}: holds no sound files")
-    stat = path.stat()
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    sound = audio.read(path)
-    try:
-        rows = coarse(features.patch(sound, config))
-    except ParameterError as error:
-        raise ParameterError(f"{path}: {error}") from error
-    return Entry(
-        str(path.resolve()),
-        stat.st_size,
-        stat.st_mtime_ns,
-        digest,
-        sound.duration_s,
-        0,
-        len(rows),
-        zlib.crc32(rows.data),
-    ), rows
-
-
-def _write_part(folder: Path, fresh: Sequence[tuple[Entry, np.ndarray]]) -> None:
+def write_part(folder: Path, fresh: Sequence[tuple[Entry, np.ndarray]]) -> None:
+    """Add a part of sounds and copies with their rows, if there are any, to an index."""
     if not fresh:
         return
     firsts = np.cumsum([0, *(len(rows) for _, rows in fresh)])
@@ -391,7 +291,3 @@ def _write_part(folder: Path, fresh: Sequence[tuple[Entry, np.ndarray]]) -> None
     with replacing(folder / f"part-{number:06d}-{uuid.uuid4().hex[:8]}", folder=True) as temporary:
         np.save(temporary / "frames.npy", np.concatenate([rows for _, rows in fresh]))
         (temporary / "sounds.json").write_text(json.dumps(entries, ensure_ascii=False), encoding="utf-8")
-
-
-def _shifted(progress: Progress, first: int, total: int) -> Progress:
-    return lambda done, _: progress(first + done, total)
