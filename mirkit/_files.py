@@ -26,7 +26,8 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
     path : str or Path
         Final name; parents are made, an existing file or folder is replaced.
     folder : bool
-        Yield an empty folder instead of the name of a file.
+        Yield an empty folder instead of the name of a file. Links are followed, and only a folder is
+        replaced.
 
     Yields
     ------
@@ -37,11 +38,11 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
     ------
     MirkitError
         If the block ends with an error of the operating system that names no file, such as NumPy's for a full
-        disk.
+        disk; before the block, if a folder cannot take this name.
     OSError
         If there is no place for the file, which it names.
     """
-    path = Path(path)
+    path = place_for_folder(path) if folder else Path(path)
     with _room(path) as room:
         temporary = Path(room) / path.name
         if folder:
@@ -53,6 +54,38 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
                 raise
             raise MirkitError(f"{path}: cannot be written ({error}); check the disk's free space") from error
         _take_name(temporary, path, Path(room))
+
+
+def place_for_folder(path: str | os.PathLike[str]) -> Path:
+    """Return where a new folder of some name goes: the name, or where it links to.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its name; a folder that is there would be replaced.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    MirkitError
+        If a file has that name, or the folder is, or holds, the one that this process works in: relative
+        names would mean nothing afterwards.
+    """
+    path = Path(path)
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_dir():
+        raise MirkitError(
+            f"{path}: is a file where a folder is wanted; give another name, or remove the file"
+        )
+    if Path(os.path.realpath(os.curdir)).is_relative_to(place):
+        raise MirkitError(
+            f"{path}: would replace the folder that the command runs in; give a folder of another name, such "
+            "as one below it"
+        )
+    return place if path.is_symlink() or not path.name or path.name == os.pardir else path
 
 
 def _room(path: Path) -> tempfile.TemporaryDirectory[str]:

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch.utils.data import Sampler
 
+from mirkit._blas import one_blas_thread
+from mirkit._files import write_json
 from mirkit.errors import CheckpointError, ParameterError
 
 if TYPE_CHECKING:
     from lightning import LightningModule
     from torch.utils.data import DataLoader
 
-__all__ = ["EpochSampler", "Hardware", "accelerators", "fit", "is_first_process", "torch_device"]
+    from mirkit.multitrack import MultiTrack
+
+__all__ = [
+    "EpochSampler",
+    "Hardware",
+    "accelerators",
+    "begin",
+    "fingerprint",
+    "fit",
+    "is_first_process",
+    "torch_device",
+]
+
+STARTED = "started.json"
+"""What a training is of, beside its state."""
+
+STATE = ("best.ckpt", "last.ckpt")
+"""The trainer's own state, by which it goes on."""
 
 
 def torch_device(name: str = "auto") -> torch.device:
@@ -112,6 +134,70 @@ def is_first_process() -> bool:
     )
 
 
+def fingerprint(items: Iterable[MultiTrack], used: Collection[str]) -> str:
+    """Return a hash of the songs that a training hears: their stems and the sizes of the files.
+
+    Parameters
+    ----------
+    items : iterable of MultiTrack
+        Songs of the data set.
+    used : collection of str
+        Names of those that could be read; the files of the others may not be there.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
+    lines = sorted(
+        f"{item.id} {stem.id} {stem.path.stat().st_size}"
+        for item in items
+        if item.id in used
+        for stem in item.stems
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def begin(folder: Path, started: Mapping[str, Any], *, resume: bool, results: tuple[str, ...] = ()) -> None:
+    """Note in a folder what a training is of; what another one left there is refused or removed.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the training's state; made if it is not there.
+    started : mapping of str to plain values
+        All that the weights depend on, such as settings, seed and data.
+    resume : bool
+        Whether to go on from the state in the folder; if not, it is removed, or a later resumed start
+        would go on from it.
+    results : tuple of str
+        Folders of finished models that are part of the state.
+
+    Raises
+    ------
+    CheckpointError
+        If the state that is to be gone on from is of another training.
+    """
+    note, wanted = folder / STARTED, json.loads(json.dumps(started))
+    if resume and note.is_file():
+        kept = json.loads(note.read_text(encoding="utf-8"))
+        if differing := sorted(
+            key for key in kept.keys() | wanted.keys() if kept.get(key) != wanted.get(key)
+        ):
+            raise CheckpointError(
+                f"{folder}: was trained with other settings (not the same: {', '.join(differing)}); resume "
+                "with the same, or start anew in another folder"
+            )
+    if not is_first_process():  # of several, one writes
+        return
+    if not resume:
+        for name in STATE:
+            (folder / name).unlink(missing_ok=True)
+        for name in results:
+            shutil.rmtree(folder / name, ignore_errors=True)
+    write_json(note, wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Hardware:
     """What to train on; each is Lightning's flag of about the same name.
@@ -201,7 +287,6 @@ def fit(
     from lightning import Trainer
     from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint
     from lightning.pytorch.loggers import CSVLogger
-    from threadpoolctl import threadpool_limits
 
     # Its hints and advertisements are not for the users of this package; real faults raise.
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -236,7 +321,7 @@ def fit(
     state_path = last if resume and last.is_file() else None
     with (
         warnings.catch_warnings(),
-        threadpool_limits(limits=1, user_api="blas"),
+        one_blas_thread(),
         contextlib.redirect_stdout(sys.stderr),  # its bar would land among a command's results
     ):
         # NumPy's BLAS threads would fight with torch's over the cores, at ten times the cost of the

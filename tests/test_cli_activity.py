@@ -253,3 +253,9 @@ def test_exit_codes_and_messages_of_the_process(tmp_path, arguments, code, messa
     assert done.returncode == code
     assert message in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("window", ["1.5", "0", "nan", "long"])
+def test_windows_are_whole_seconds(window):
+    done = run("activity", "evaluate", "no-data", "--window", window, code=2)
+    assert "wanted a whole number of seconds" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import shutil
@@ -15,7 +16,10 @@ from separation.conftest import TINY, untrained
 from separation.test_training import CONFIG, RATE, make_dataset
 
 from mirkit import Audio, audio, read, write
-from mirkit.cli import main, root
+from mirkit._files import replacing
+from mirkit.cli import _separation_scoring, main, root
+from mirkit.errors import MirkitError
+from mirkit.multitrack import MultiTrack, Stem
 from mirkit.separation import Separation
 
 
@@ -237,3 +241,68 @@ def test_songs_that_fail_are_named_and_the_others_scored(tmp_path, dataset):
     assert "error: song1:" in result.stderr
     assert set(json.loads(result.stdout)["songs"]) == {"song0", "song2", "without"}
     assert audio.info(data / "song0" / "piano.wav").n_channels == 1
+
+
+def test_kept_scores_are_of_one_model_its_settings_and_the_labels(tmp_path):
+    song = sound(tmp_path / "a.wav")
+    folders = {}
+    for name, config in (
+        ("one", CONFIG),
+        ("gated", CONFIG.replace(inference=dataclasses.replace(CONFIG.inference, gate="off"))),
+    ):
+        folders[name] = tmp_path / name
+        untrained(config).checkpoint().save(folders[name])
+
+    def key(model, **stem):
+        item = MultiTrack("song", "", (Stem(**{"id": "1", "instrument": "piano", "path": song, **stem}),))
+        return _separation_scoring._fingerprint(item, _separation_scoring.System("any", str(folders[model])))
+
+    assert key("one") == key("one")
+    different = {key("one"), key("gated"), key("one", instrument="violin"), key("one", id="2")}
+    assert len(different) == 4
+
+
+@pytest.mark.parametrize(
+    ("task", "command"),
+    [
+        ("separation", "train"),
+        ("separation", "compare"),
+        ("activity", "train"),
+        ("activity", "compare"),
+        ("activity", "combine"),
+    ],
+)
+def test_an_output_that_cannot_be_a_folder_is_refused_before_any_work(tmp_path, monkeypatch, task, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    arguments = {
+        "train": ["no-data"],
+        "compare": ["no-data", "--model", "none"] if task == "separation" else ["no-scores"],
+        "combine": ["no-model", "--validation", "no-data"],
+    }[command]
+    for output, code, message in (("file", 2, "is a file"), (".", 1, "the folder that the command runs in")):
+        result = run(task, command, *arguments, "-o", output, "--existing", "overwrite", code=code)
+        assert message in result.output + str(result.exception)
+
+
+def test_a_folder_is_put_where_a_link_says(tmp_path):
+    (tmp_path / "real" / "old").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "ahead").symlink_to("later/deep")
+    for name, place in (("link", "real"), ("ahead", "later/deep")):
+        with replacing(tmp_path / name, folder=True) as folder:
+            (folder / "new").touch()
+        assert (tmp_path / name).is_symlink()
+        assert [path.name for path in (tmp_path / place).iterdir()] == ["new"]
+    (tmp_path / "file").touch()
+    with pytest.raises(MirkitError, match="file: is a file where a folder is wanted"):
+        replacing(tmp_path / "file", folder=True).__enter__()
+
+
+def test_a_filter_longer_than_the_context_is_refused_before_any_work(tmp_path, model):
+    song = sound(tmp_path / "a.wav")
+    result = run(
+        "separation", "predict", song, "--model", model, "-o", tmp_path / "out", "--filter", "99", code=1
+    )
+    assert "context_frames of 55 or more" in str(result.exception)
+    assert not (tmp_path / "out").exists()

@@ -44,6 +44,8 @@ class Scene:
         Class of each stem, or None.
     possible : tuple of tuple of int
         Classes that each stem may be.
+    song : str
+        Its name in the data set.
     """
 
     samples: np.ndarray
@@ -51,6 +53,7 @@ class Scene:
     hop_s: float
     known: tuple[int | None, ...]
     possible: tuple[tuple[int, ...], ...]
+    song: str = ""
 
 
 def prepare(
@@ -124,9 +127,8 @@ def _scene(base: Path, item: MultiTrack, taxonomy: Taxonomy) -> Scene:
         active, hop_s = stored["active"], float(stored["hop_s"])
     samples = np.load(samples_path, mmap_mode="r")
     classes = [_classes(stem, taxonomy) for stem in item.stems]
-    return Scene(
-        samples, active, hop_s, tuple(known for known, _ in classes), tuple(may for _, may in classes)
-    )
+    known, possible = tuple(known for known, _ in classes), tuple(may for _, may in classes)
+    return Scene(samples, active, hop_s, known, possible, item.id)
 
 
 def _classes(stem: Stem, taxonomy: Taxonomy) -> tuple[int | None, tuple[int, ...]]:

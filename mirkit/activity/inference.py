@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from mirkit import checkpoint
+from mirkit._blas import one_blas_thread
 from mirkit._typing import Signal
 from mirkit.activity import features
 from mirkit.activity.config import FeatureConfig
@@ -135,7 +135,7 @@ def stream(
     n_samples = 0
     # The products of the features are small: NumPy's BLAS threads would wait for one another and keep
     # torch's from the cores, which more than doubles the time.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         for positions, windows, n_samples in _windows(blocks, settings, stride):
             if positions:
                 found = _probabilities(network, features.patches(windows, settings), where)

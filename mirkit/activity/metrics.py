@@ -130,8 +130,9 @@ def evaluate(
     estimates : sequence of ActivityAnnotation
         Probabilities of the same songs, with the same labels, at least one a second.
     window_s : float
-        Time scale, 1 s or more: truth is decided second by second, then both are pooled to windows of so
-        many seconds, the truth by its maximum. The last window of a song may be shorter.
+        Time scale, a whole number of seconds or infinite: truth is decided second by second, then both are
+        pooled to windows of so many seconds, the truth by its maximum. The last window of a song may be
+        shorter.
     pooling : {"max", "mean", "top3", "centre", "fraction"}
         How estimates of several seconds become one; the paper takes the maximum.
     rule : {"fraction", "any", "mean", "centre"}
@@ -189,7 +190,7 @@ def evaluate_scales(
     references, estimates : sequence of ActivityAnnotation
         As for `evaluate`.
     windows_s : sequence of float
-        Time scales, seconds; ``math.inf`` for whole tracks.
+        Time scales, whole seconds; ``math.inf`` for whole tracks.
     poolings : sequence of str
         Each is applied to every scale above 1 s; at 1 s they are the same.
     rule, min_active, thresholds
@@ -211,6 +212,10 @@ def evaluate_scales(
         )
     if wrong := [window_s for window_s in windows_s if not window_s >= 1.0]:
         raise ParameterError(f"windows must be 1 s or longer, got {wrong}; truth is decided by the second")
+    if wrong := [window_s for window_s in windows_s if math.isfinite(window_s) and window_s % 1]:
+        raise ParameterError(
+            f"windows must be whole seconds or infinite, got {wrong}; truth is decided by the second"
+        )
     seconds = [_seconds(r, e, rule, min_active) for r, e in zip(references, estimates, strict=True)]
     labels = estimates[0].labels
     limits = np.array([thresholds[k] if isinstance(thresholds, Mapping) else thresholds for k in labels])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from mirkit.activity.examples import Excerpts, Scene, prepare
 from mirkit.activity.model import Model, build
 from mirkit.annotation import Taxonomy
 from mirkit.errors import DatasetError
-from mirkit.loop import EpochSampler, Hardware, fit
+from mirkit.loop import EpochSampler, Hardware, begin, fingerprint, fit
 
 if TYPE_CHECKING:
     from lightning import LightningModule
@@ -94,6 +93,8 @@ def train(
     DatasetError
         If the data set has no such parts, no song can be used, or in the validation songs every class is
         always present or always absent.
+    CheckpointError
+        If what is to be resumed had other settings, songs or seed.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="mirkit-") as temporary:
@@ -117,7 +118,12 @@ def train(
     cache = folder / "cache" if cache is None else cache
     scenes, problems = prepare(train_items, config, cache, n_jobs=n_jobs)
     valid_scenes, valid_problems = prepare(valid_items, config, cache, n_jobs=n_jobs)
+    # Before hours of training: later a file may have gone.
+    learnt = fingerprint(train_items, {scene.song for scene in scenes})
+    checked = fingerprint(valid_items, {scene.song for scene in valid_scenes})
+    about = {"config": config.to_dict(), "seed": seed, "dataset": learnt, "validation": checked}
     valid_loader = _validation_loader(valid_scenes, config, labels, n_jobs)
+    begin(folder, about, resume=resume)
     module = _module(config, len(labels), seed)
     best = fit(
         module,
@@ -142,7 +148,7 @@ def train(
         name=name,
         thresholds=thresholds,
         scores={**scores, "validation_ap": best, "not_used": problems + valid_problems},
-        dataset={"name": dataset.name, "sha256": _fingerprint(train_items), "n_songs": len(scenes)},
+        dataset={"name": dataset.name, "sha256": learnt, "n_songs": len(scenes)},
         seed=seed,
     )
 
@@ -201,11 +207,6 @@ def _items(dataset: Dataset, validation: Dataset | None) -> tuple[Sequence[Multi
     if validation is not None:
         return dataset.items, validation.items
     return dataset.split("train").items, dataset.split("valid").items
-
-
-def _fingerprint(items: Sequence[MultiTrack]) -> str:
-    lines = sorted(f"{item.id} {stem.id} {stem.path.stat().st_size}" for item in items for stem in item.stems)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _train_loader(

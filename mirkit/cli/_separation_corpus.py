@@ -66,8 +66,11 @@ def train(
 ) -> None:
     """Train a model on the stems of a data set, and keep it as a folder."""
     from mirkit import loop, separation
+    from mirkit._files import place_for_folder
     from mirkit.data import open_dataset
 
+    _batch.check_folder(output)
+    place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=_batch.MODEL):
         click.echo(f"{output}: already there, skipped")
         return
@@ -193,10 +196,11 @@ def compare(
     leakage.png. With --shard only a part of the songs is scored, into --work; a run without it then gathers
     them.
     """
-    from mirkit._files import replacing
+    from mirkit._files import place_for_folder, replacing
 
     _check_shard(shard, work)
     _batch.check_folder(output)
+    place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=_scoring.TABLE):
         click.echo(f"{output}: already there, skipped")
         return

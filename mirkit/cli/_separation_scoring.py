@@ -135,14 +135,18 @@ def _judge(item: MultiTrack, systems: Sequence[System], work: Path | None, devic
 
 
 def _fingerprint(item: MultiTrack, system: System) -> str:
-    """Return a hash of what scores depend on: stems, weights, settings, version."""
+    """Return a hash of what scores depend on: stems and their labels, weights, settings, version."""
     import hashlib
 
     import mirkit
 
-    stat = [(str(stem.path), stem.stream, stem.path.stat().st_mtime_ns) for stem in item.stems]
+    stems = [
+        (stem.id, stem.instrument, str(stem.path), stem.stream, stem.path.stat().st_mtime_ns)
+        for stem in item.stems
+    ]
+    config = loaded(system.model).config.to_dict()
     settings = None if system.settings is None else asdict(system.settings)
-    content = (stat, system.bound, weights_sha256(system.model), settings, mirkit.__version__)
+    content = (stems, system.bound, weights_sha256(system.model), config, settings, mirkit.__version__)
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 

@@ -260,8 +260,11 @@ def train(
 ) -> None:
     """Train a model on the stems of a data set, and keep it as a folder."""
     from mirkit import activity
+    from mirkit._files import place_for_folder
     from mirkit.data import open_dataset
 
+    _batch.check_folder(output)
+    place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=_batch.MODEL):
         click.echo(f"{output}: already there, skipped")
         return
@@ -315,8 +318,11 @@ def combine(
     MODELS are folders that 'mirkit activity train' wrote, or bundled models by name.
     """
     from mirkit import activity
+    from mirkit._files import place_for_folder
     from mirkit.data import open_dataset
 
+    _batch.check_folder(output)
+    place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=_batch.MODEL):
         click.echo(f"{output}: already there, skipped")
         return

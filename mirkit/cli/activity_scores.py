@@ -28,8 +28,8 @@ def window(value: str) -> float:
         seconds = math.inf if value == "track" else float(value)
     except ValueError:
         seconds = math.nan
-    if not seconds >= 1:
-        raise click.BadParameter(f"{value!r}; wanted a number of seconds, 1 or more, or 'track'")
+    if not (seconds >= 1 and (math.isinf(seconds) or seconds.is_integer())):
+        raise click.BadParameter(f"{value!r}; wanted a whole number of seconds, 1 or more, or 'track'")
     return seconds
 
 
@@ -176,6 +176,10 @@ def compare(
     A source is a file that 'mirkit activity evaluate -o' wrote, or a model (bundled, by name, or a folder),
     which is evaluated on --dataset. Writes comparison.csv, .md and .png, and the scores of each model.
     """
+    from mirkit._files import place_for_folder
+
+    _batch.check_folder(output)
+    place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=TABLE):
         click.echo(f"{output}: already there, skipped")
         return

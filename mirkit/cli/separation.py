@@ -106,6 +106,7 @@ def predict(
     has a classifier; spectrograms.png; run.json.
     """
     from mirkit.parallel import map_all
+    from mirkit.separation.inference import check_gate
 
     _batch.check_folder(output)
     _check_format(suffix, subtype)
@@ -118,12 +119,14 @@ def predict(
         "wiener_iterations": wiener_iterations,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
+    settings = replace(loaded.config.inference, **changes)
+    check_gate(loaded, settings)
     items = _batch.batch(_batch.sound_files(inputs, recursive=recursive), output, shard)
     work = partial(
         _predict_file,
         model=model,
         existing=existing,
-        settings=replace(loaded.config.inference, **changes),
+        settings=settings,
         options={
             "targets": targets,
             "suffix": suffix,

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from mirkit._blas import one_blas_thread
 from mirkit.errors import ParameterError
 
 __all__ = ["MEASURES", "bss_eval", "bss_eval_target"]
@@ -180,11 +181,8 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
     block.
     """
     from scipy import linalg  # noqa: F401  # has a BLAS of its own, which must be there to be limited
-    from threadpoolctl import ThreadpoolController
 
-    controller = ThreadpoolController().select(user_api="blas")
-    n_threads = max((library["num_threads"] for library in controller.info()), default=1)
-    with controller.limit(limits=1), ThreadPoolExecutor(min(n_threads, MAX_THREADS)) as pool:
+    with one_blas_thread() as n_threads, ThreadPoolExecutor(min(n_threads, MAX_THREADS)) as pool:
         yield pool
 
 

@@ -143,7 +143,8 @@ class InferenceConfig:
     """Segments, the gate by activity, and the Wiener filter.
 
     Masks of ``segment_frames`` frames are computed at a time, from these frames and ``context_frames``
-    more on either side.
+    more on either side. The gate's filter looks ``gate_filter_frames // 2`` frames to either side, which the
+    context has to hold together with the 6 frames that the classifier of IASS looks.
     """
 
     segment_frames: int = 300

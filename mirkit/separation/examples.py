@@ -68,11 +68,14 @@ class Scene:
         Whether each sounds, every ``hop_s``.
     hop_s : float
         Seconds.
+    song : str
+        Its name in the data set.
     """
 
     rows: dict[str, Row]
     active: dict[str, np.ndarray]
     hop_s: float
+    song: str = ""
 
     @property
     def n_samples(self) -> int:
@@ -140,7 +143,7 @@ def _decode(job: tuple[MultiTrack, Config, Path]) -> Scene:
     lengths = [int(np.load(path, mmap_mode="r").shape[1]) for path in paths]
     rows = [Row(*row) for row in zip(paths, lengths, scales, strict=True)]
     hop_s = max(1, round(LEVEL_HOP_S * rate)) / rate
-    return Scene(dict(zip(labels, rows, strict=True)), dict(zip(labels, active, strict=True)), hop_s)
+    return Scene(dict(zip(labels, rows, strict=True)), dict(zip(labels, active, strict=True)), hop_s, item.id)
 
 
 def _written(
@@ -251,6 +254,8 @@ class Excerpts(Dataset[tuple[np.ndarray, np.ndarray, np.ndarray]]):
         # Without excerpts from which the target is absent, songs that lack it have nothing to give.
         with_absent = config.training.absent_share > 0
         self.scenes = [s for s in scenes if with_absent or any(target in s.rows for target in targets)]
+        # Their parts may still be mixed with those of the others.
+        self.sources = scenes if config.training.random_mix > 0 else self.scenes
         self._members = {label: _Choice(found) for label, found in members.items()}
         self._all = _Choice(self.scenes)
 

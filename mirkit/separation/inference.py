@@ -27,8 +27,8 @@ from mirkit.separation.wiener import ideal_binary_mask, ideal_ratio_mask, wiener
 
 __all__ = ["bound", "load", "predict", "stream"]
 
-BLOCK_S = 10.0
-"""How a sound that is in memory is cut before it is streamed."""
+CLASSIFIER_FRAMES = {"iass": 6}
+"""How far to either side a classifier looks, where that is finite."""
 
 
 def load(name_or_folder: str | os.PathLike[str] = "default") -> Model:
@@ -90,7 +90,8 @@ def predict(
     Raises
     ------
     ParameterError
-        If the sound is empty, a target is unknown or the device does not exist.
+        If the sound is empty, a target is unknown, the device does not exist, or the gate's filter is longer
+        than the context of a segment allows.
 
     Examples
     --------
@@ -101,14 +102,9 @@ def predict(
     {'vocals': (1, 48000), 'other': (1, 48000)}
     """
     sound_wanted(audio)
-    length = max(1, round(BLOCK_S * audio.sample_rate))
-    samples = audio.samples
-    blocks = (
-        Audio(samples[:, k : k + length], audio.sample_rate) for k in range(0, samples.shape[1], length)
-    )
     pieces = []
     n_done = 0
-    for piece in stream(model, blocks, targets=targets, settings=settings, device=device):
+    for piece in stream(model, [audio], targets=targets, settings=settings, device=device):
         pieces.append(piece)
         n_done += piece.n_samples
         if progress is not None:
@@ -147,10 +143,12 @@ def stream(
     Raises
     ------
     ParameterError
-        If there is no sound, the blocks differ, a target is unknown or the device does not exist.
+        If there is no sound, the blocks differ, a target is unknown, the device does not exist, or the gate's
+        filter is longer than the context of a segment allows.
     """
     settings = model.config.inference if settings is None else settings
     parts, where = model.parts_for(targets), torch_device(device)
+    check_gate(model, settings)
     estimator = _Networks(model, parts, targets, settings, where)
     names, heard = estimator.names, estimator.heard
     for piece in stems_of_blocks(blocks, estimator, len(names), model.config.features, settings, where):
@@ -158,6 +156,20 @@ def stream(
         found = {name: Audio(samples, rate) for name, samples in zip(names, piece.stems, strict=True)}
         found[model.config.residual] = Audio(piece.mixture.samples - sum(piece.stems), rate)
         yield Separation(found, _annotated(piece, heard, model.config.features))
+
+
+def check_gate(model: Model, settings: InferenceConfig) -> None:
+    """Raise `ParameterError` if the gate near the ends of a segment would need frames that it cannot see."""
+    if settings.gate == "off" or not any(part.has_classifier for part in model.parts):
+        return
+    half, seen = settings.gate_filter_frames // 2, CLASSIFIER_FRAMES.get(model.config.network, 0)
+    if (most := settings.context_frames - seen) < half:
+        advice = f"take a filter of {2 * most + 1} frames at most, or" if most >= 0 else "take"
+        raise ParameterError(
+            f"a gate's filter of {settings.gate_filter_frames} frames looks {half} frames to either side and "
+            f"the classifier {seen}, but a segment has {settings.context_frames} frames of context; {advice} "
+            f"context_frames of {half + seen} or more"
+        )
 
 
 def bound(

@@ -18,7 +18,7 @@ from mirkit.separation.banded import BandedUNet
 from mirkit.separation.config import Config, FeatureConfig, IASSConfig
 from mirkit.separation.unmix import OpenUnmix
 
-__all__ = ["IASS", "Model", "Part", "build", "replace_weights"]
+__all__ = ["IASS", "Model", "Part", "build", "part_name", "replace_weights"]
 
 
 class Encoder(nn.Module):
@@ -213,6 +213,11 @@ def build(config: Config, targets: tuple[str, ...]) -> nn.Module:
     return IASS(config.iass, config.features, targets)
 
 
+def part_name(targets: tuple[str, ...]) -> str:
+    """Return how the weights of the network for some targets are named in a checkpoint."""
+    return targets[0] if len(targets) == 1 else "shared"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """A network and the stems that its masks are for.
@@ -231,7 +236,7 @@ class Part:
     @property
     def name(self) -> str:
         """How its weights are named in a checkpoint."""
-        return self.targets[0] if len(self.targets) == 1 else "shared"
+        return part_name(self.targets)
 
     @property
     def has_classifier(self) -> bool:

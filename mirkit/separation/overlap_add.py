@@ -23,6 +23,10 @@ wanted, to spectra of the stems ``(n_stems, n_channels, n_bins, last - first)`` 
 activity ``(n_stems, last - first)``, if any."""
 
 
+BLOCK_S = 10.0
+"""Longer blocks are cut: what waits is moved at each segment, so its time grows with a block's square."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """A stretch of the mixture with its stems.
@@ -58,7 +62,7 @@ def stems_of_blocks(
     Parameters
     ----------
     blocks : iterable of Audio
-        Consecutive sound, all of one rate and number of channels.
+        Consecutive sound, all of one rate and number of channels, in portions of any length.
     estimator : callable
         See `Estimator`.
     n_stems : int
@@ -79,7 +83,7 @@ def stems_of_blocks(
     ParameterError
         If there is no sound or the blocks differ.
     """
-    found = (block for block in blocks if block.samples.shape[1])
+    found = _portions(blocks)
     first = next(found, None)
     if first is None:
         raise ParameterError("the sound has no samples; give at least a fraction of a second")
@@ -114,6 +118,14 @@ def stems_of_blocks(
         outlet.finish(mixture.n_ready)
     if mixture.n_ready:
         yield piece(mixture.n_ready)
+
+
+def _portions(blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """Yield the same sound in blocks that are neither empty nor long."""
+    for block in blocks:
+        length = max(1, round(BLOCK_S * block.sample_rate))
+        for start in range(0, block.samples.shape[1], length):
+            yield Audio(block.samples[:, start : start + length], block.sample_rate)
 
 
 class Analysis:

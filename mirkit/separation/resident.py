@@ -73,7 +73,8 @@ class Resident:
     Parameters
     ----------
     excerpts : Excerpts
-        Whose scenes and settings; all of the scenes' rows are kept, 4 bytes for each sample of both channels.
+        Whose sources and settings; all rows that can be drawn are kept, 4 bytes for each sample of both
+        channels.
 
     Raises
     ------
@@ -91,11 +92,13 @@ class Resident:
         self._n_samples, self._targets = excerpts.n_samples, excerpts.targets
         self._sample_rate = config.features.sample_rate
         self._coloured = config.training.tilt_db > 0 or config.training.band_limit > 0
-        self._rows: dict[str, list[Row]] = {}
         self.places: dict[Path, int] = {}
-        for scene in excerpts.scenes:
+        # Songs say which parts there are; the parts may come from others.
+        self._rows: dict[str, list[Row]] = {label: [] for scene in excerpts.scenes for label in scene.rows}
+        for scene in excerpts.sources:
             for label, row in scene.rows.items():
-                self._rows.setdefault(label, []).append(row)
+                if label in self._rows:
+                    self._rows[label].append(row)
         self.labels = sorted(self._rows)
         for rows in self._rows.values():
             first = 0

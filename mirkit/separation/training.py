@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,14 +14,12 @@ from torch import nn
 from torch.utils.data import DataLoader, default_collate
 
 from mirkit import checkpoint
-from mirkit._files import write_json
-from mirkit.errors import CheckpointError
-from mirkit.loop import EpochSampler, Hardware, fit, is_first_process, torch_device
+from mirkit.loop import EpochSampler, Hardware, begin, fingerprint, fit, is_first_process, torch_device
 from mirkit.separation import features
 from mirkit.separation.config import Config
 from mirkit.separation.examples import Excerpts, Scene, prepare
 from mirkit.separation.losses import Batch, losses, spectra_of
-from mirkit.separation.model import Model, Part, build, replace_weights
+from mirkit.separation.model import Model, Part, build, part_name, replace_weights
 from mirkit.separation.resident import Drawn, Resident
 
 if TYPE_CHECKING:
@@ -33,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-STARTED = "started.json"
-"""Settings and seed of a training, beside its state."""
+FINISHED = "model"
+"""Folder of a network that is done, beside the state of its training."""
 
 
 def train(
@@ -93,7 +90,8 @@ def train(
     DatasetError
         If the data set has no such parts, no song can be used, or none holds a target.
     CheckpointError
-        If the weights of ``start`` do not fit.
+        If the weights of ``start`` do not fit, or what is to be resumed had other settings, songs, seed or
+        weights to start from.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="mirkit-") as temporary:
@@ -115,6 +113,18 @@ def train(
     train_items, valid_items = _items(dataset, validation)
     scenes, problems = prepare(train_items, config, folder / "cache", n_jobs=n_jobs)
     valid_scenes, valid_problems = prepare(valid_items, config, folder / "cache", n_jobs=n_jobs)
+    # Before hours of training: later a file may have gone.
+    learnt = fingerprint(train_items, {scene.song for scene in scenes})
+    about = {
+        "seed": seed,
+        "dataset": learnt,
+        "validation": fingerprint(valid_items, {scene.song for scene in valid_scenes}),
+        "start": None if start is None else _weights_sha256(start),
+    }
+    # All before the first: a network that waits for its turn must not keep what an earlier run left.
+    for group in config.groups:
+        settings = config.replace(targets=group).to_dict()
+        begin(folder / part_name(group), {"config": settings, **about}, resume=resume, results=(FINISHED,))
     done: list[Model] = []
     for group in config.groups:
         seed_everything(seed, workers=True, verbose=False)  # each network as if it were the only one
@@ -124,7 +134,7 @@ def train(
             own_weights = {key: weights[key] for key in weights if key.startswith(f"{part.name}/")}
             replace_weights(Model((part,), config.replace(targets=group)), own_weights)
         own = folder / part.name
-        model = _finished(own, config.replace(targets=group), seed) if resume else None
+        model = _finished(own) if resume else None
         if model is None:
             loss = _fitted(
                 part,
@@ -142,7 +152,7 @@ def train(
             )
             model = Model((part,), config.replace(targets=group), scores={"validation_loss": loss}, seed=seed)
             if is_first_process():
-                model.checkpoint().save(own / "model")
+                model.checkpoint().save(own / FINISHED)
         done.append(model)
     best = {model.parts[0].name: model.scores["validation_loss"] for model in done}
     return Model(
@@ -150,24 +160,24 @@ def train(
         config=config,
         name=name,
         scores={"validation_loss": best, "not_used": problems + valid_problems},
-        dataset={"name": dataset.name, "sha256": _fingerprint(train_items), "n_songs": len(scenes)},
+        dataset={"name": dataset.name, "sha256": learnt, "n_songs": len(scenes)},
         seed=seed,
     )
 
 
-def _finished(folder: Path, config: Config, seed: int) -> Model | None:
-    """Return a network that an earlier run has finished; `CheckpointError` if its settings were others."""
-    started = {"config": config.to_dict(), "seed": seed}
-    if (folder / STARTED).is_file() and json.loads((folder / STARTED).read_text("utf-8")) != json.loads(
-        json.dumps(started)
-    ):
-        raise CheckpointError(
-            f"{folder}: was trained with other settings or another seed; resume with the same, or start anew "
-            "in another folder"
-        )
-    if not (folder / "model").is_dir():
+def _finished(folder: Path) -> Model | None:
+    """Return a network that an earlier run has finished."""
+    if not (folder / FINISHED).is_dir():
         return None
-    return Model.from_checkpoint(checkpoint.Checkpoint.load(folder / "model", task="separation"))
+    return Model.from_checkpoint(checkpoint.Checkpoint.load(folder / FINISHED, task="separation"))
+
+
+def _weights_sha256(model: Model) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(model.checkpoint().arrays.items()):
+        digest.update(name.encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _fitted(
@@ -187,8 +197,6 @@ def _fitted(
 ) -> float:
     """Train one network in place and return its best validation loss."""
     training = config.training
-    started = {"config": config.replace(targets=part.targets).to_dict(), "seed": seed}
-    write_json(folder / STARTED, started)
     excerpts = Excerpts(scenes, config, part.targets, seed=seed)
     checked = Excerpts(valid_scenes, config, part.targets, seed=0)
     sounds = [Resident(excerpts), Resident(checked)] if resident else []
@@ -258,11 +266,6 @@ def _items(dataset: Dataset, validation: Dataset | None) -> tuple[Sequence[Multi
     if validation is not None:
         return dataset.items, validation.items
     return dataset.split("train").items, dataset.split("valid").items
-
-
-def _fingerprint(items: Sequence[MultiTrack]) -> str:
-    lines = sorted(f"{item.id} {stem.id} {stem.path.stat().st_size}" for item in items for stem in item.stems)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _module(network: nn.Module, config: Config, sounds: Sequence[Resident]) -> LightningModule:

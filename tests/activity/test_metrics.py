@@ -37,7 +37,7 @@ def test_unknown_labels_leave_the_ranking():
     assert measures.label_ranking_average_precision(truth, score) == 1.0
 
 
-@settings(max_examples=30)  # scikit-learn takes each clip alone
+@settings(max_examples=30, deadline=None)  # scikit-learn takes each clip alone
 @given(st.integers(2, 6), st.integers(1, 40), st.integers(0, 2**31))
 def test_variants_of_lrap_are_averages_of_the_same_precisions(n_labels, n_clips, seed):
     rng = np.random.default_rng(seed)
@@ -254,3 +254,11 @@ def test_clips_of_which_nothing_is_known_leave_the_mean():
     score = np.array([[0.1, 0.5], [0.9, 0.5]])
     assert measures.label_ranking_average_precision(truth, score) == 0.5
     assert np.isnan(measures.label_ranking_average_precision(truth[:, 1:], score[:, 1:]))
+
+
+@pytest.mark.parametrize("window_s", [1.5, 2.25, math.nan])
+def test_windows_of_parts_of_seconds_are_refused(window_s):
+    truth = ActivityAnnotation(FrameGrid(0.0, 1.0, 6), ("a",), [[1, 0, 1, 1, 0, 0]])
+    with pytest.raises(ParameterError, match="windows must be"):
+        evaluate([truth], [truth], window_s=window_s)
+    assert evaluate([truth], [truth], window_s=math.inf).summary["n_clips"] == 1

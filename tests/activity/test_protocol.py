@@ -11,7 +11,7 @@ import pytest
 
 from mirkit.activity.protocol import artist_split, run_protocol
 from mirkit.data import TrackSet
-from mirkit.errors import DatasetError
+from mirkit.errors import DatasetError, ParameterError
 from mirkit.multitrack import MultiTrack
 
 SETTINGS = """
@@ -104,3 +104,53 @@ def test_training_and_protocol_print_results_only_on_stdout(tmp_path, make_songs
     assert "Epoch" in done.stderr
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"split.json", "tiny", "tiny-scores.json", "comparison"} <= names
+
+
+def test_results_of_other_arguments_are_refused_and_networks_may_be_added(
+    make_songs, tiny, tmp_path, monkeypatch
+):
+    songs, folder = make_songs(tmp_path / "songs", 1, n_songs=6, artist="A"), tmp_path / "out"
+    trained = []
+
+    class Stub:
+        def __init__(self, *_, cache, name, **__):
+            (cache / "song").mkdir(parents=True)
+            trained.append(name)
+
+        def checkpoint(self):
+            return self
+
+        def save(self, _):
+            return None
+
+        def write(self, path):
+            path.touch()
+
+    monkeypatch.setattr("mirkit.activity.protocol.train", Stub)
+    monkeypatch.setattr("mirkit.activity.protocol.judge", lambda *_, **__: object.__new__(Stub))
+    monkeypatch.setattr("mirkit.activity.protocol.Evaluation.read", lambda path: path.name)
+    shares = {"test": 0.34, "valid": 0.34}
+    run_protocol([songs], folder, {"a": tiny}, **shares)
+    assert not (folder / "cache").exists()
+    for changed, named in (
+        ({"seed": 1}, "seed 0, now 1"),
+        ({"test": 0.2}, "test 0.34, now 0.2"),
+        ({"valid": 0.2}, "valid 0.34, now 0.2"),
+        ({"keep_bleed": True}, "keep_bleed false, now true"),
+    ):
+        with pytest.raises(ParameterError, match=named):
+            run_protocol([songs], folder, {"a": tiny}, **{**shares, **changed})
+    with pytest.raises(ParameterError, match="other settings of 'a'"):
+        run_protocol([songs], folder, {"a": tiny.replace(network="fc")}, **shares)
+    assert run_protocol([songs], folder, {"b": tiny}, **shares) == ["b-scores.json"]
+    assert trained == ["a", "b"]
+    with pytest.raises(ParameterError, match="other settings of 'a'"):  # it is still known
+        run_protocol([songs], folder, {"a": tiny.replace(network="fc")}, **shares)
+
+
+def test_a_split_that_is_of_no_use_is_not_kept(make_songs, tmp_path):
+    songs = make_songs(tmp_path / "songs", 1, n_songs=6, artist="A")
+    with pytest.raises(DatasetError):
+        artist_split([songs], tmp_path / "split.json", test=0.34, valid=0.0)
+    parts = artist_split([songs], tmp_path / "split.json", test=0.34, valid=0.34)
+    assert all(part.items for part in parts.values())

@@ -13,8 +13,8 @@ from mirkit import Taxonomy, activity
 from mirkit.activity import features
 from mirkit.activity.examples import Excerpts, prepare
 from mirkit.activity.training import _shortened
-from mirkit.data import open_dataset
-from mirkit.errors import DatasetError
+from mirkit.data import TrackSet, open_dataset
+from mirkit.errors import CheckpointError, DatasetError
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +211,43 @@ def test_songs_are_heard_as_they_are_without_augmentation(scenes, tiny, monkeypa
             any((np.abs(found[:, ::400] - window[::400]).max(axis=1) < 1e-5).any() for found in starts)
             == expected
         )
+
+
+def without_fitting(monkeypatch):
+    """Return a list that grows with each network that is trained; none is."""
+    fitted = []
+    monkeypatch.setattr("mirkit.activity.training.fit", lambda *_, resume, **__: fitted.append(resume) or 0.5)
+    return fitted
+
+
+def test_a_missing_stem_costs_its_song_and_not_the_training(dataset, tiny, tmp_path, monkeypatch):
+    fitted = without_fitting(monkeypatch)
+    first = dataset.items[0]
+    gone = dataclasses.replace(first.stems[0], id="gone", path=first.stems[0].path.with_name("gone.wav"))
+    broken = dataclasses.replace(first, id="broken", stems=(*first.stems, gone))
+    songs = TrackSet(dataset.name, "folder", dataset.root, (*dataset.items, broken))
+    model = activity.train(tiny, songs, validation=dataset, folder=tmp_path)
+    assert [problem.partition(":")[0] for problem in model.scores["not_used"]] == ["broken"]
+    whole = activity.train(tiny, dataset, validation=dataset, folder=tmp_path / "other")
+    assert model.dataset == whole.dataset
+    assert fitted == [False, False]
+
+
+def test_only_the_same_training_is_resumed_and_a_fresh_one_leaves_nothing(
+    dataset, tiny, tmp_path, monkeypatch
+):
+    without_fitting(monkeypatch)
+    activity.train(tiny, dataset, validation=dataset, folder=tmp_path, seed=3, resume=True)
+    fewer = TrackSet(dataset.name, "folder", dataset.root, dataset.items[:2])
+    other = tiny.replace(network="fc")
+    for config, songs, seed, named in (
+        (tiny, dataset, 4, "seed"), (other, dataset, 3, "config"), (tiny, fewer, 3, "dataset")
+    ):  # fmt: skip
+        with pytest.raises(CheckpointError, match=f"other settings .not the same: {named}."):
+            activity.train(config, songs, validation=dataset, folder=tmp_path, seed=seed, resume=True)
+    for name in ("last.ckpt", "best.ckpt"):
+        (tmp_path / name).touch()
+    activity.train(tiny, dataset, validation=dataset, folder=tmp_path, seed=3, resume=True)
+    assert (tmp_path / "last.ckpt").is_file()
+    activity.train(other, dataset, validation=dataset, folder=tmp_path, seed=4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "started.json"]

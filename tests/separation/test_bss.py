@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from separation.conftest import required
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from mirkit import audio
+from mirkit._blas import one_blas_thread
 from mirkit.errors import ParameterError
-from mirkit.separation.bss import MEASURES, bss_eval, bss_eval_target
+from mirkit.separation.bss import MEASURES, _threads, bss_eval, bss_eval_target
 
 RATE = 8000
 
@@ -135,3 +137,20 @@ def test_wrong_shapes_and_lengths_are_refused(rng):
         bss_eval(sources, sources, filter_length=0)
     with pytest.raises(ParameterError, match="target, rest and estimate"):
         bss_eval_target(sources[0], sources[1], sources[1, :, 1:])
+
+
+def test_overlapping_calls_leave_blas_as_it_was():
+    from scipy import linalg  # noqa: F401  # has a BLAS of its own
+
+    def n_threads():
+        return [library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info()]
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = n_threads()
+        first, second = _threads(), one_blas_thread()
+        first.__enter__()
+        assert second.__enter__() == max(before)  # not what the first one left
+        first.__exit__(None, None, None)
+        assert set(n_threads()) == {1}  # the second is still inside
+        second.__exit__(None, None, None)
+        assert n_threads() == before

@@ -14,7 +14,7 @@ from separation.conftest import TINY, untrained
 
 from mirkit import Audio
 from mirkit.errors import CheckpointError, ParameterError
-from mirkit.separation import Config, Model, Separation, bound, load, predict, stream
+from mirkit.separation import Config, Model, Separation, bound, load, overlap_add, predict, stream
 from mirkit.separation.config import FeatureConfig
 from mirkit.separation.model import Part
 from mirkit.separation.overlap_add import Analysis, Synthesis
@@ -241,3 +241,29 @@ def test_progress_reaches_the_end_and_the_callers_samples_are_kept(model):
     predict(model, audio, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (3, 3)
     np.testing.assert_array_equal(audio.samples, kept)
+
+
+def test_a_gate_that_would_look_beyond_the_context_is_refused(tiny):
+    model = untrained(tiny)
+    # 20 frames of context less the 6 that the classifier sees
+    fits, longer = (dataclasses.replace(tiny.inference, gate_filter_frames=n) for n in (29, 31))
+    audio = noise(2.0)
+    whole = dataclasses.replace(fits, segment_frames=10_000)
+    assert_same(predict(model, audio, settings=fits), predict(model, audio, settings=whole), 1e-4)
+    with pytest.raises(ParameterError, match="a filter of 29 frames at most, or context_frames of 21"):
+        predict(model, audio, settings=longer)
+    predict(model, audio, settings=dataclasses.replace(longer, gate="off"))
+    predict(untrained(tiny.replace(network="umx")), audio, settings=longer)  # nothing to gate by
+    predict(untrained(tiny.replace(network="banded")), audio, settings=longer)
+
+
+def test_a_block_of_any_length_is_worked_on_in_portions(model, monkeypatch):
+    kept = []
+    spectra = Analysis.spectra
+    monkeypatch.setattr(
+        Analysis, "spectra", lambda self, *frames: kept.append(self._kept.shape[1]) or spectra(self, *frames)
+    )
+    monkeypatch.setattr(overlap_add, "BLOCK_S", 0.5)
+    whole = Separation.joined(list(stream(model, [noise(4.0)])))
+    assert max(kept) <= RATE * (0.5 + TINY.look_ahead_s) + 20 * 64  # a portion, and the context before
+    assert_same(whole, Separation.joined(list(stream(model, cut(noise(4.0), *[3000] * 10)))), 1e-5)

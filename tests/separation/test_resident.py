@@ -77,3 +77,14 @@ def test_batches_stay_what_they_were(dataset, tmp_path):
     first, second = resident(batch), resident(batch)
     assert all(torch.equal(values, batch[name]) for name, values in before.items())
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_parts_of_songs_without_the_target_are_there_to_be_mixed_in(dataset, tmp_path):
+    expected = excerpts(dataset, tmp_path, random_mix=1.0, absent_share=0.0)
+    assert len(expected.scenes) == 3
+    assert len(expected.sources) == 4  # the song without a piano has a violin
+    drawn = Drawn(expected, resident := Resident(expected))
+    keys = [(0, index) for index in range(24)]
+    found = resident(default_collate([drawn[key] for key in keys]))
+    for k, key in enumerate(keys):
+        np.testing.assert_allclose(found[0][k].numpy(), expected[key][0], atol=2e-6, err_msg=str(key))

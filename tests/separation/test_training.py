@@ -14,7 +14,7 @@ import torch
 from separation.conftest import TINY
 
 from mirkit import Audio, separation, write
-from mirkit.data import open_dataset
+from mirkit.data import TrackSet, open_dataset
 from mirkit.errors import CheckpointError, DatasetError
 from mirkit.multitrack import MultiTrack, Stem
 from mirkit.separation import Config
@@ -350,3 +350,61 @@ def test_two_processes_learn_what_one_learns(architecture, tmp_path):
     for name, gradient in one["gradients"].items():
         torch.testing.assert_close(two["gradients"][name], gradient, rtol=0, atol=1e-5 * largest, msg=name)
     assert two["loss"]["piano"] == pytest.approx(one["loss"]["piano"], rel=0.05)
+
+
+def with_one_missing(dataset):
+    """Return the songs with one more, of whose stems one has gone."""
+    first = dataset.items[0]
+    gone = Stem("gone", "violin", first.stems[0].path.with_name("gone.wav"))
+    items = (*dataset.items, MultiTrack("broken", "", (first.stems[0], gone)))
+    return TrackSet(dataset.name, "folder", dataset.root, items)
+
+
+def without_fitting(monkeypatch):
+    """Return a list that grows with each network that is trained; none is."""
+    fitted = []
+    monkeypatch.setattr(
+        "mirkit.separation.training._fitted", lambda part, *_, **__: fitted.append(part.name) or 0.5
+    )
+    return fitted
+
+
+def test_a_missing_stem_costs_its_song_and_not_the_training(dataset, tmp_path, monkeypatch):
+    without_fitting(monkeypatch)
+    broken = with_one_missing(dataset)
+    model = separation.train(CONFIG, broken, validation=dataset, folder=tmp_path)
+    assert [problem.partition(":")[0] for problem in model.scores["not_used"]] == ["broken"]
+    whole = separation.train(CONFIG, dataset, validation=dataset, folder=tmp_path / "other")
+    assert model.dataset == whole.dataset  # those that were used are the same
+
+
+def test_a_fresh_start_leaves_nothing_that_a_later_one_would_resume(dataset, tmp_path, monkeypatch):
+    config = CONFIG.replace(targets=("piano", "other"))
+    fitted = without_fitting(monkeypatch)
+    separation.train(config, dataset, validation=dataset, folder=tmp_path, seed=3)
+    for name in ("last.ckpt", "best.ckpt"):
+        (tmp_path / "piano" / name).touch()
+    assert fitted == ["piano", "other"]
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mirkit.separation.training._fitted", killed)
+        with pytest.raises(KeyboardInterrupt):
+            separation.train(config, dataset, validation=dataset, folder=tmp_path, seed=4)
+    assert sorted(path.name for path in (tmp_path / "piano").iterdir()) == ["started.json"]
+    separation.train(config, dataset, validation=dataset, folder=tmp_path, seed=4, resume=True)
+    assert fitted == ["piano", "other"] * 2  # also the one whose turn had not come
+    separation.train(config, dataset, validation=dataset, folder=tmp_path, seed=4, resume=True)
+    assert fitted == ["piano", "other"] * 2
+
+
+def test_other_songs_or_another_start_are_not_resumed(dataset, tmp_path, monkeypatch):
+    without_fitting(monkeypatch)
+    separation.train(CONFIG, dataset, validation=dataset, folder=tmp_path)
+    fewer = TrackSet(dataset.name, "folder", dataset.root, dataset.items[:2])
+    start = separation.Model.untrained(CONFIG)
+    for songs, more, named in ((fewer, {}, "dataset"), (dataset, {"start": start}, "start")):
+        with pytest.raises(CheckpointError, match=f"other settings .not the same: {named}."):
+            separation.train(CONFIG, songs, validation=dataset, folder=tmp_path, resume=True, **more)
