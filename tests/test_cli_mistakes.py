@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import sys
@@ -133,3 +134,12 @@ def test_a_mistake_ends_with_its_code_and_a_clear_line(arguments, code, told, fo
     assert "Traceback" not in shown.err
     assert "Errno" not in shown.err
     assert {path for path in folder.rglob("*") if path.is_file()} == before, "nothing half-written"
+
+
+@pytest.mark.parametrize("task", ["activity", "separation", "sampling", "assessment"])
+def test_a_result_that_is_kept_is_one_object_of_json(task, folder, capsys):
+    (folder / "scores.json").write_text("{}")
+    with pytest.raises(SystemExit) as left:
+        cli.main([task, "evaluate", str(folder), "-o", "scores.json", "--existing", "skip", "--json"])
+    assert left.value.code == 0
+    assert json.loads(capsys.readouterr().out) == {"output": "scores.json", "skipped": True}

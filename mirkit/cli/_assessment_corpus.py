@@ -41,7 +41,7 @@ def evaluate(
     from mirkit.parallel import map_all
 
     if output is not None and not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output, as_json=as_json)
         return
     table = assessment.PerformanceTable.read(dataset)
     items = table.split(split).items if split else table.items

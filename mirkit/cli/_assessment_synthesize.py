@@ -60,7 +60,7 @@ def synthesize(
     from mirkit.parallel import map_all
 
     if not _batch.check_existing(output, existing, mark=TABLE):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     tunes = synthesis.melodies(scores, n_notes=n_notes, split=split, seed=seed)
     voices = synthesis.voices(sources, split=split)

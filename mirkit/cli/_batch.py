@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -127,6 +128,12 @@ def check_existing(path: Path, existing: str, *, mark: str | None = None) -> boo
     if existing == "skip":
         return False
     raise MirkitError(f"{path}: is already there; use --existing overwrite or skip, or another --output")
+
+
+def skipped(path: Path, *, as_json: bool = False) -> None:
+    """Say that a single result is left as it is."""
+    told = {"output": str(path), "skipped": True}
+    click.echo(json.dumps(told) if as_json else f"{path}: already there, skipped")
 
 
 def check_writable(path: Path) -> None:

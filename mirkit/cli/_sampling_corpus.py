@@ -46,7 +46,7 @@ def train(
     from mirkit import sampling
 
     if not _batch.check_existing(output, existing, mark=_batch.MODEL):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     model = sampling.train(
         sampling.Config.from_toml(config_name),
@@ -97,7 +97,7 @@ def evaluate(
     from mirkit.parallel import map_all
 
     if output is not None and not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output, as_json=as_json)
         return
     pairs = sampling.open_pairs(dataset)
     items = pairs.split(split).items if split else pairs.items

@@ -72,7 +72,7 @@ def train(
     _batch.check_folder(output)
     place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=_batch.MODEL):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     config = separation.Config.from_toml(config_name)
     model = separation.train(
@@ -137,7 +137,7 @@ def evaluate(
 
     _check_shard(shard, work)
     if output and not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output, as_json=as_json)
         return
     _scoring.loaded(model)
     system = _scoring.System(model, model)
@@ -202,7 +202,7 @@ def compare(
     _batch.check_folder(output)
     place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=_scoring.TABLE):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output, as_json=as_json)
         return
     if wrong := set(gates) - {"hard", "soft", "off"}:
         raise click.UsageError(f"--gates: {', '.join(sorted(wrong))}; known are hard, soft, off")

@@ -266,7 +266,7 @@ def train(
     _batch.check_folder(output)
     place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=_batch.MODEL):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     model = activity.train(
         activity.Config.from_toml(config_name),
@@ -324,7 +324,7 @@ def combine(
     _batch.check_folder(output)
     place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=_batch.MODEL):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     trained = [activity.load(model) for model in models]
     model = activity.combine(trained, open_dataset(validation), name=name or output.name, n_jobs=n_jobs)

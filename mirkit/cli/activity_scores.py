@@ -86,7 +86,7 @@ def evaluate(
 ) -> None:
     """Compare a model's predictions with the truth of a data set's stems, on all time scales."""
     if output is not None and not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output, as_json=as_json)
         return
     found = _judge(model, dataset, split, windows_s=windows_s, **options)
     if output is not None:
@@ -181,7 +181,7 @@ def compare(
     _batch.check_folder(output)
     place_for_folder(output)  # before hours of work
     if not _batch.check_existing(output, existing, mark=TABLE):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output, as_json=as_json)
         return
     found = [_source(source, dataset, split, options) for source in sources]
     _warn_of_different_truths(found)
@@ -267,7 +267,7 @@ def plot(
     if confusion and result.is_dir():
         raise click.UsageError(f"{result} is a folder; --confusion wants a file that 'evaluate -o' wrote")
     if not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     axes = _confusion(result, window_s) if result.is_file() else _timeline(result, recording)
     with replacing(output) as temporary:

@@ -214,7 +214,7 @@ def train(
     from mirkit import assessment
 
     if not _batch.check_existing(output, existing, mark=_batch.MODEL):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     model = assessment.train(
         assessment.Config.from_toml(config_name),
@@ -253,7 +253,7 @@ def plot(result: Path, output: Path, existing: str) -> None:
     if output.suffix not in (".png", ".pdf", ".svg"):
         raise click.UsageError(f"--output {output}: wanted .png, .pdf or .svg")
     if not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     loaded = assessment.Assessment.read(result)
     with replacing(output) as temporary:

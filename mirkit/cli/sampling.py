@@ -160,7 +160,7 @@ def plot(result: Path, output: Path, existing: str) -> None:
     if output.suffix.lower() not in {".png", ".pdf", ".svg"}:
         raise click.UsageError(f"--output {output}: wanted a name that ends in .png, .pdf or .svg")
     if not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     if result.suffix == ".json":
         axes = plots.plot_reliability(_sampling_corpus.read_scores(result))

@@ -261,7 +261,7 @@ def plot(
     if output.suffix.lower() not in {".png", ".pdf", ".svg"}:
         raise click.UsageError(f"--output {output}: wanted a name that ends in .png, .pdf or .svg")
     if not _batch.check_existing(output, existing):
-        click.echo(f"{output}: already there, skipped")
+        _batch.skipped(output)
         return
     with replacing(output) as temporary:
         _draw(result, temporary, kind, start_s, duration_s, result.name)
