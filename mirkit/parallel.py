@@ -15,6 +15,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Backend = Literal["loky", "dask", "ray"]
 
+MAX_GROWTH = 3_000_000_000
+"""Bytes that a worker may grow by before it is renewed; see `_attempt_at`."""
+
 
 class Progress(Protocol):
     """Called with how many steps are done and how many there are."""
@@ -147,7 +150,7 @@ def _on_processes(
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    # Workers whose memory grew are renewed; nothing is lost by it and there is nothing to do.
+    # Workers whose memory grew too far are renewed; nothing is lost by it and there is nothing to do.
     warnings.filterwarnings("ignore", "A worker stopped", UserWarning, r"joblib\.externals\.loky")
     calls = (joblib.delayed(_attempt_at)(position, function, item) for position, item in enumerate(items))
     with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
@@ -164,6 +167,11 @@ def _on_processes(
 def _attempt_at(
     position: int, function: Callable[[Item], Result], item: Item
 ) -> tuple[int, Outcome[Item, Result]]:
+    from joblib.externals.loky import process_executor
+
+    # loky takes a growth of 300 MB for a leak, and has no option for it. Banks, voices and networks that are
+    # read once are more than that, and a new worker reads them anew: songs took twice as long.
+    process_executor._MAX_MEMORY_LEAK_SIZE = MAX_GROWTH
     return position, attempt(function, item)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+
+import numpy as np
 import pytest
 
 from mirkit.errors import AudioError
@@ -33,3 +37,19 @@ def test_failures_do_not_stop_the_others(n_jobs):
 def test_defects_pass_through():
     with pytest.raises(ZeroDivisionError, match="a defect of ours"):
         map_all(defect, [1.0])
+
+
+KEPT: list[np.ndarray] = []
+
+
+def grown(_: int) -> int:
+    """Keep 250 MB and return which process did."""
+    KEPT.append(np.ones(250_000_000, np.uint8))
+    time.sleep(1.1)  # loky looks once a second
+    return os.getpid()
+
+
+def test_workers_that_keep_what_they_read_are_not_renewed():
+    pytest.importorskip("psutil")  # without it loky does not look
+    outcomes = map_all(grown, range(8), n_jobs=2)
+    assert len({outcome.result for outcome in outcomes}) == 2
