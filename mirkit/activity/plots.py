@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mirkit._figures import time_axis
 from mirkit.activity.confusion import Confusion
 from mirkit.activity.metrics import Scores
 from mirkit.annotation import ActivityAnnotation, Intervals
@@ -85,7 +86,6 @@ def plot(
     ['piano', 'violin']
     """
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     strongest = np.nan_to_num(result.values, nan=0.0).max(axis=1, initial=0.0)
     rows = [row for row in range(len(result.labels)) if strongest[row] > HEARD] or list(
@@ -111,9 +111,7 @@ def plot(
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5 + (audio is not None), -0.5)
     ax.set_xlim(start_s, end_s)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 2, 3, 6, 10]))  # whole parts of a minute
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{int(time_s // 60)}:{time_s % 60:02.0f}"))
-    ax.set_xlabel("time (min:s)")
+    time_axis(ax)
     ax.set_title(title)
     return ax
 
@@ -204,13 +202,13 @@ def plot_scales(
         If there is no such measure.
     """
     ax = _new_axes(5, 3.6) if ax is None else ax
-    scales: list[str] = []
+    lengths_s = {one.scale: one.window_s for scores in models.values() for one in scores}
+    scales = sorted(lengths_s, key=lambda scale: lengths_s[scale])
     for number, (name, scores) in enumerate(models.items()):
         first = {one.scale: one for one in reversed(scores)}  # the first of each scale stays
         chosen = sorted(first.values(), key=lambda one: one.window_s)
         if measure not in chosen[0].summary:
             raise ParameterError(f"no measure {measure!r}; there are {', '.join(chosen[0].summary)}")
-        scales += [one.scale for one in chosen if one.scale not in scales]
         ax.plot(
             [scales.index(one.scale) for one in chosen],
             [one.summary[measure] for one in chosen],

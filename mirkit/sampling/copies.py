@@ -34,7 +34,6 @@ FEWEST_STRETCHES = 3
 GAIN_TOLERANCE = 0.5
 OVERLAP = 0.2
 """Of the sample: places that overlap more are one."""
-MOST_COPIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +151,12 @@ def _edges(length: int) -> np.ndarray:
 def _peaks(fits: np.ndarray, least: float, spacing: int) -> list[int]:
     """Return the highest place in each stretch of ``spacing`` that reaches ``least``."""
     places = np.flatnonzero(fits >= least)
+    taken = np.zeros(len(fits), bool)
     found: list[int] = []
-    for at in places[np.argsort(-fits[places], kind="stable")]:
-        if all(abs(at - other) >= spacing for other in found):
-            found.append(int(at))
-        if len(found) == MOST_COPIES:
-            break
+    for at in places[np.argsort(-fits[places], kind="stable")].tolist():
+        if not taken[at]:
+            found.append(at)
+            taken[max(0, at - spacing + 1) : at + spacing] = True
     return found
 
 
@@ -169,9 +168,15 @@ def _apart(found: list[Copy], spacing_s: float) -> list[Copy]:
     """
     ordered = sorted(found, key=lambda copy: copy.start_s)
     starts = [copy.start_s for copy in ordered]
-    best: list[tuple[float, list[Copy]]] = [(0.0, [])]
+    energies = [0.0]
+    before = [bisect_right(starts, start_s - spacing_s, hi=k) for k, start_s in enumerate(starts)]
     for k, one in enumerate(ordered):
-        energy, before = best[bisect_right(starts, one.start_s - spacing_s, hi=k)]
-        taken = energy + one.gain**2
-        best.append((taken, [*before, one]) if taken > best[k][0] else best[k])
-    return best[-1][1]
+        energies.append(max(energies[k], energies[before[k]] + one.gain**2))
+    chosen, k = [], len(ordered)
+    while k > 0:
+        if energies[k] > energies[k - 1]:
+            chosen.append(ordered[k - 1])
+            k = before[k - 1]
+        else:
+            k -= 1
+    return chosen[::-1]

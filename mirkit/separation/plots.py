@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mirkit._figures import new_axes
+from mirkit._figures import new_axes, time_axis
 from mirkit._typing import Signal
 from mirkit.annotation.activity import runs
 from mirkit.audio import Audio
@@ -72,7 +72,7 @@ def plot(result: Separation, *, ax: Axes | None = None, title: str = "", offset_
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(offset_s, offset_s + max(result.n_samples / result.sample_rate, 1e-3))
-    _time_axis(ax)
+    time_axis(ax)
     ax.set_title(title)
     return ax
 
@@ -118,7 +118,7 @@ def plot_spectrograms(result: Separation, *, title: str = "", offset_s: float = 
         axes[row, 1].imshow(mask, origin="lower", aspect="auto", extent=extent, cmap="gray", vmin=0, vmax=1)
         axes[row, 1].set_title(f"mask of {name}", loc="left", fontsize="small")
     for ax in axes[-1]:
-        _time_axis(ax)
+        time_axis(ax)
     for ax in axes[:-1].ravel():
         ax.tick_params(labelbottom=False)
     for ax in axes[:, 0]:
@@ -257,11 +257,3 @@ def _activity_line(
     ax.plot(extent[0] + result.activity.grid.times_s(), extent[3] * values, color=ACTIVE_COLOUR, linewidth=1)
     ax.set_xlim(extent[:2])
     ax.set_ylim(extent[2:])
-
-
-def _time_axis(ax: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 2, 3, 6, 10]))  # whole parts of a minute
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{int(time_s // 60)}:{time_s % 60:02.0f}"))
-    ax.set_xlabel("time (min:s)")

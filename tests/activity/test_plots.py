@@ -32,6 +32,15 @@ def test_time_is_in_minutes_and_seconds(result):
     assert "1:30" in [label.get_text() for label in ax.get_xticklabels()]
 
 
+def test_ticks_below_a_second_differ():
+    ax = plot(ActivityAnnotation(FrameGrid(57.0, 0.5, 6), ("piano",), np.full((1, 6), 0.5)))
+    ax.figure.canvas.draw()
+    told = [label.get_text() for label in ax.get_xticklabels()]
+    assert len(set(told)) == len(told)
+    assert "0:59.7" in told
+    assert not any(":60" in text for text in told)
+
+
 def test_everything_is_shown_if_nothing_was_heard():
     silent = ActivityAnnotation(FrameGrid(0.0, 1.0, 2), ("piano", "tabla"), np.zeros((2, 2)))
     assert len(plot(silent).get_yticklabels()) == 2
@@ -127,6 +136,14 @@ def test_scales_are_lines_and_labels_are_dots(scores):
         plot_scales(scores, measure="x")
     with pytest.raises(ParameterError, match="measure must be one of"):
         plot_labels(seconds, measure="x")
+
+
+def test_scales_are_in_order_whichever_model_has_them(scores):
+    few = [one for one in scores["one"] if one.scale in ("1 s", "track")]
+    ax = plot_scales({"few": few, "all": scores["other"]})
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1 s", "5 s", "10 s", "track"]
+    assert ax.lines[0].get_xdata().tolist() == [0, 3]
+    assert ax.lines[1].get_xdata().tolist() == [0, 1, 2, 3]
 
 
 def test_a_comparison_is_one_figure(scores, tmp_path):

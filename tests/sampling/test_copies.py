@@ -26,6 +26,17 @@ def test_a_soft_copy_is_found_to_the_millisecond():
     assert [one.gain for one in found] == pytest.approx([0.075, 0.075], rel=0.2)
 
 
+def test_all_of_many_copies_are_found():
+    rng = np.random.default_rng(0)
+    hit = rng.standard_normal(round(0.3 * RATE)).astype(np.float32)
+    song = 0.05 * rng.standard_normal(round(131 * RATE)).astype(np.float32)
+    starts = [round(0.5 * k * RATE) for k in range(260)]
+    for start in starts:
+        song[start : start + len(hit)] += hit
+    found = find_copies(Audio(hit[np.newaxis], RATE), Audio(song[np.newaxis], RATE))
+    assert [one.start_s for one in found] == pytest.approx([start / RATE for start in starts], abs=0.001)
+
+
 def test_a_copy_that_was_turned_over_is_found():
     sample = melody(1, 3.0)
     song = planted(sample, [4.0])
