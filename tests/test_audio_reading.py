@@ -335,6 +335,13 @@ def test_mp3_with_tags_and_without_length_tag_is_whole(tmp_path: Path, files: di
     assert np.array_equal(audio.read(tagged).samples, audio.read(plain).samples)
 
 
+def test_mp3_too_short_for_ffmpeg_to_recognise_is_read(tmp_path: Path) -> None:
+    noise = 0.3 * np.random.default_rng(1).standard_normal((1, 700))
+    audio.write(tmp_path / "a.mp3", Audio(noise, 22050))
+    back = audio.read(tmp_path / "a.mp3")
+    assert (back.samples.shape, back.sample_rate) == ((1, 700), 22050)
+
+
 def test_wav_of_unknown_length_is_read(tmp_path: Path, files: dict[str, Path]) -> None:
     content = bytearray(files["wav"].read_bytes())
     data = content.find(b"data")

@@ -181,7 +181,7 @@ def read_score(path: str | os.PathLike[str], *, part: str | int | None = None) -
 
 def _read_csv(path: Path) -> Score:
     with reading(path, AnnotationError, "a score with columns onset_beat, duration_beat, pitch_midi"):
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
             rows = list(csv.DictReader(file))
         notes = np.zeros(len(rows), SCORE_NOTE)
         for k, row in enumerate(rows):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -119,7 +120,7 @@ def _opened(path: Path, magic: bytes) -> Iterator[Source]:
         with file:
             yield _SndfileSource(path, file)
     else:
-        with _av_container(path) as container:
+        with _av_container(path, magic) as container:
             yield _AvSource(path, container)
 
 
@@ -163,7 +164,7 @@ class _SndfileSource:
 
 
 @contextmanager
-def _av_container(path: Path) -> Iterator[Any]:
+def _av_container(path: Path, magic: bytes) -> Iterator[Any]:
     try:
         import av
     except ImportError as error:
@@ -175,7 +176,14 @@ def _av_container(path: Path) -> Iterator[Any]:
         ignored: dict[str, Any] = (
             {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
         )
-        container = av.open(os.fspath(path.absolute()), container_options=options, **ignored)
+        opened = partial(av.open, os.fspath(path.absolute()), container_options=options, **ignored)
+        try:
+            container = opened()
+        except (av.FFmpegError, ValueError):
+            # FFmpeg wants to see more frames than a very short mp3 has before it takes it for one.
+            if not is_mp3(magic):
+                raise
+            container = opened(format="mp3")
     except (av.FFmpegError, ValueError) as error:
         raise AudioError(
             f"{path}: not a sound file that can be read, or its header is damaged; "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mirkit.data.dataset import TrackSet
+from mirkit.data.dataset import Problem, TrackSet
 from mirkit.errors import DatasetError
 from mirkit.multitrack import MultiTrack, Stem
 
@@ -15,7 +15,9 @@ __all__ = [
     "PARTS",
     "artist_and_title",
     "instrument_of",
+    "is_hidden",
     "read_folder",
+    "read_songs",
     "song_of",
     "songs_with_audio",
 ]
@@ -40,7 +42,7 @@ def read_folder(root: str | Path) -> TrackSet:
     Returns
     -------
     TrackSet
-        No audio is opened.
+        No audio is opened. Songs whose files cannot be told apart by name are listed in ``problems``.
 
     Raises
     ------
@@ -48,16 +50,34 @@ def read_folder(root: str | Path) -> TrackSet:
         If there is no sound file in it.
     """
     root = Path(root)
-    songs = songs_with_audio(root)
-    if not songs:
+    folders = songs_with_audio(root)
+    if not folders:
         raise DatasetError(f"{root}: no sound files; wanted <song>/<instrument>.wav")
+    songs, problems = read_songs(folders)
     splits: dict[str, list[str]] = {}
-    for path in songs:
+    for path, song in songs.items():
         if path.parent != root.parent and path.parent.name in PARTS:
-            splits.setdefault(PARTS[path.parent.name], []).append(path.name)
-    items = sorted((song_of(path) for path in songs), key=lambda item: item.id)
+            splits.setdefault(PARTS[path.parent.name], []).append(song.id)
+    items = sorted(songs.values(), key=lambda item: item.id)
     named = {part: tuple(sorted(ids)) for part, ids in splits.items()}
-    return TrackSet(root.resolve().name, "folder", root, tuple(items), named)
+    return TrackSet(root.resolve().name, "folder", root, tuple(items), named, problems)
+
+
+def read_songs(folders: Iterable[Path]) -> tuple[dict[Path, MultiTrack], tuple[Problem, ...]]:
+    """Return the songs by their folders, and the problems of those that cannot be used."""
+    songs: dict[Path, MultiTrack] = {}
+    problems: list[Problem] = []
+    for path in folders:
+        try:
+            songs[path] = song_of(path)
+        except DatasetError as error:
+            problems.append(Problem(str(path), "metadata", str(error).removeprefix(f"{path.name}: ")))
+    return songs, tuple(problems)
+
+
+def is_hidden(root: Path, path: Path) -> bool:
+    """Return whether a path below a folder starts with a dot somewhere, as macOS's ``._song`` does."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def songs_with_audio(root: Path) -> list[Path]:

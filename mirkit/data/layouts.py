@@ -19,7 +19,7 @@ __all__ = ["LAYOUTS", "open_dataset", "read_split"]
 
 LAYOUTS = """\
 medleydb, mixing_secrets  <song>/<song>_METADATA.yaml beside <song>_STEMS/ and <song>_MIX.wav
-musdb                     train/ and test/ of *.stem.mp4, or of <song>/mixture.wav and its four stems
+musdb                     train/, test/, valid/ of *.stem.mp4, or of <song>/mixture.wav and its four stems
 slakh                     [train/]TrackNNNNN/metadata.yaml beside stems/SNN.flac and mix.flac
 folder                    <song>/<instrument>.wav"""
 
@@ -35,8 +35,8 @@ def open_dataset(path: str | Path, *, strict: bool = True) -> TrackSet:
     path : str or Path
         Folder of a data set.
     strict : bool
-        Raise an error if the metadata of a song cannot be used. Otherwise such songs are left out
-        and named in ``problems``.
+        Raise an error if the metadata or the files of a song cannot be used. Otherwise such songs are
+        left out and named in ``problems``.
 
     Returns
     -------

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mirkit.data.dataset import Problem, TrackSet
+from mirkit.data.folder import is_hidden
 from mirkit.data.metadata import OutsideError, inside, read_yaml, text
 from mirkit.errors import DatasetError
 from mirkit.multitrack import MultiTrack, Stem
@@ -75,7 +76,8 @@ def metadata_files(root: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for place in METADATA_PLACES:
         for path in sorted(root.glob(f"{place}/*{METADATA}")):
-            files.setdefault(path.name.removesuffix(METADATA), path)
+            if not is_hidden(root, path):
+                files.setdefault(path.name.removesuffix(METADATA), path)
     return files
 
 
@@ -108,9 +110,9 @@ def _stem(root: Path, path: Path, key: str, entry: Any, stem_folder: Path, raw_f
     instrument = entry.get("instrument")
     labels = instrument if isinstance(instrument, list) else [instrument]
     file = inside(root, stem_folder / text(entry["filename"]))
-    raw = raw_folder / text(entry["filename"])
-    if not file.exists() and raw.exists():  # Mixing Secrets: most stems are raw files under their own name
-        file = inside(root, raw)
+    if not file.exists():  # Mixing Secrets: most stems are raw files under their own name
+        raw = inside(root, raw_folder / text(entry["filename"]))
+        file = raw if raw.exists() else file
     return Stem(key, tuple(text(label) for label in labels if text(label)), file)
 
 
@@ -118,7 +120,8 @@ def _mix(root: Path, folder: Path, filename: str) -> Path | None:
     if not filename:
         return None
     path = inside(root, folder / filename)
-    others = (path.with_suffix(suffix) for suffix in MIX_SUFFIXES)  # Mixing Secrets' mixes are mp3
+    # Mixing Secrets' mixes are mp3
+    others = (inside(root, path.with_suffix(suffix)) for suffix in MIX_SUFFIXES)
     return path if path.exists() else next((other for other in others if other.exists()), path)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirkit.data.dataset import TrackSet
-from mirkit.data.folder import artist_and_title, song_of
+from mirkit.data.dataset import Problem, TrackSet
+from mirkit.data.folder import PARTS, artist_and_title, is_hidden, read_songs
 from mirkit.errors import DatasetError
 from mirkit.multitrack import MultiTrack, Stem
 
@@ -36,8 +36,7 @@ VALIDATION = (
 
 def is_musdb(root: Path) -> bool:
     """Return whether a folder has a ``train`` or ``test`` part in one of MUSDB's forms."""
-    subsets = [root / subset for subset in SUBSETS]
-    return any(any(subset.glob(f"*{SUFFIX}")) or any(subset.glob("*/mixture.wav")) for subset in subsets)
+    return any(_coded_files(root / subset) or _song_folders(root / subset) for subset in SUBSETS)
 
 
 def read_musdb(root: str | Path) -> TrackSet:
@@ -46,13 +45,15 @@ def read_musdb(root: str | Path) -> TrackSet:
     Parameters
     ----------
     root : str or Path
-        Folder with ``train`` and ``test``, or one of the two.
+        Folder with ``train`` and ``test``, or one of the two. Validation songs may also lie in ``valid``,
+        ``validation`` or ``val``.
 
     Returns
     -------
     TrackSet
         Ids are ``Artist - Title``. Parts are ``train`` (without the 14 validation songs), ``valid``
-        and ``test``. No audio is opened.
+        and ``test``. No audio is opened. Songs whose files cannot be told apart by name are listed in
+        ``problems``.
 
     Raises
     ------
@@ -63,24 +64,31 @@ def read_musdb(root: str | Path) -> TrackSet:
     if not is_musdb(root):
         raise DatasetError(f"{root}: no songs; wanted train/*{SUFFIX} or train/<song>/mixture.wav, or test")
     items: list[MultiTrack] = []
-    splits: dict[str, tuple[str, ...]] = {}
-    for subset in SUBSETS:
-        songs = _songs(root / subset)
+    problems: list[Problem] = []
+    splits: dict[str, list[str]] = {"valid": [], "train": [], "test": []}
+    for folder, part in PARTS.items():
+        songs, faults = _songs(root / folder)
         items += songs
-        ids = sorted(song.id for song in songs)
-        if subset == "train":
-            splits["valid"] = tuple(name for name in ids if name in VALIDATION)
-            ids = [name for name in ids if name not in VALIDATION]
-        splits[subset] = tuple(ids)
+        problems += faults
+        for song in songs:
+            kept = part == "train" and song.id in VALIDATION
+            splits["valid" if kept else part].append(song.id)
     ordered = tuple(sorted(items, key=lambda item: item.id))
-    return TrackSet(
-        root.resolve().name, "musdb", root, ordered, {part: ids for part, ids in splits.items() if ids}
-    )
+    named = {part: tuple(sorted(ids)) for part, ids in splits.items() if ids}
+    return TrackSet(root.resolve().name, "musdb", root, ordered, named, tuple(problems))
 
 
-def _songs(folder: Path) -> list[MultiTrack]:
-    coded = [_coded(path) for path in folder.glob(f"*{SUFFIX}")]
-    return coded + [song_of(path.parent) for path in folder.glob("*/mixture.wav")]
+def _songs(folder: Path) -> tuple[list[MultiTrack], tuple[Problem, ...]]:
+    songs, problems = read_songs(_song_folders(folder))
+    return [_coded(path) for path in _coded_files(folder)] + list(songs.values()), problems
+
+
+def _coded_files(folder: Path) -> list[Path]:
+    return [path for path in folder.glob(f"*{SUFFIX}") if not is_hidden(folder, path)]
+
+
+def _song_folders(folder: Path) -> list[Path]:
+    return [path.parent for path in folder.glob("*/mixture.wav") if not is_hidden(folder, path)]
 
 
 def _coded(path: Path) -> MultiTrack:

@@ -7,6 +7,8 @@ A data set of mirkit is a folder with ``pairs.csv`` (which sample against which 
 from __future__ import annotations
 
 import csv
+import glob
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ import numpy as np
 
 from mirkit._reading import reading
 from mirkit.annotation import Intervals
+from mirkit.data.metadata import inside
 from mirkit.errors import DatasetError
 from mirkit.sampling.pairs import PairSet, SamplePair
 from mirkit.sampling.result import Detections
@@ -56,7 +59,8 @@ def open_pairs(root: str | os.PathLike[str]) -> PairSet:
     Raises
     ------
     DatasetError
-        If they are not there, or a table is faulty; the message names the line.
+        If they are not there, or a table is faulty or names a file outside the folder; the message names the
+        line.
     """
     root = Path(root)
     if (root / "pairs.csv").is_file():
@@ -69,21 +73,27 @@ def open_pairs(root: str | os.PathLike[str]) -> PairSet:
 
 
 def _read_own(root: Path) -> PairSet:
-    occurrences: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in read_table(root / "occurrences.csv", OCCURRENCE_COLUMNS):
-        occurrences.setdefault((row["query"], row["song"]), []).append(row)
+    occurrences: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for where, row in read_table(root / "occurrences.csv", OCCURRENCE_COLUMNS):
+        occurrences.setdefault((row["query"], row["song"]), []).append({**row, **_place(where, row)})
     items: list[SamplePair] = []
     splits: dict[str, list[str]] = {}
-    for row in read_table(root / "pairs.csv", PAIR_COLUMNS):
+    for where, row in read_table(root / "pairs.csv", PAIR_COLUMNS):
         rows = occurrences.get((row["query"], row["song"]), [])
+        start_s = number(where, row, "query_start_s", 0.0, least=0.0)
+        end_s = number(where, row, "query_end_s", 0.0, least=0.0)
+        if 0.0 < end_s <= start_s:
+            raise DatasetError(
+                f"{where}: query_end_s must be above query_start_s, or 0 for the end of the file, got {end_s}"
+            )
         item = SamplePair(
             query=row["query"],
             song=row["song"],
-            query_path=root / row["query_path"],
-            song_path=root / row["song_path"],
-            truth=_own_truth(root, rows, row["query"]),
-            query_start_s=number(root / "pairs.csv", row, "query_start_s", 0.0),
-            query_end_s=number(root / "pairs.csv", row, "query_end_s", 0.0),
+            query_path=_file(where, root, root / row["query_path"]),
+            song_path=_file(where, root, root / row["song_path"]),
+            truth=truth_of(rows, row["query"]),
+            query_start_s=start_s,
+            query_end_s=end_s,
             kind=row["kind"],
             type=row["type"],
             details=tuple({k: v for k, v in one.items() if k not in OCCURRENCE_COLUMNS} for one in rows),
@@ -92,6 +102,16 @@ def _read_own(root: Path) -> PairSet:
         splits.setdefault(row["split"], []).append(item.id)
     parts = {name: tuple(ids) for name, ids in splits.items() if name}
     return PairSet(root.name, tuple(items), parts)
+
+
+def _place(where: str, row: Mapping[str, str]) -> dict[str, float]:
+    """Return the numbers of a row of ``occurrences.csv``; NaN where the transformation is not given."""
+    start_s, end_s = number(where, row, "start_s"), number(where, row, "end_s")
+    if end_s < start_s:
+        raise DatasetError(f"{where}: end_s must not come before start_s, got {start_s} to {end_s} s")
+    shift_st = number(where, row, "pitch_shift_st", math.nan)
+    ratio = _ratio(where, row, "tempo_ratio")
+    return {"start_s": start_s, "end_s": end_s, "pitch_shift_st": shift_st, "tempo_ratio": ratio}
 
 
 def read_sample100(root: str | os.PathLike[str]) -> PairSet:
@@ -117,12 +137,14 @@ def read_sample100(root: str | os.PathLike[str]) -> PairSet:
     Raises
     ------
     DatasetError
-        If the table is faulty.
+        If the table is faulty or names a file outside the folder; the message names the line.
     """
     root = Path(root)
     relations = [
-        _relation(root, row) for row in read_table(root / "samples.csv", ("sample_id", "sample_type"))
+        _relation(where, root, row)
+        for where, row in read_table(root / "samples.csv", ("sample_id", "sample_type"))
     ]
+    song_paths = {one.song: one.song_path for one in relations}
     used: dict[str, set[str]] = {}  # song to the records it was made of
     for one in relations:
         used.setdefault(one.song, set()).add(one.record)
@@ -131,14 +153,13 @@ def read_sample100(root: str | os.PathLike[str]) -> PairSet:
         others = [song for song in sorted(used) if one.record not in used[song]]
         # Another tenth of the songs for each sample, the same ones in each run.
         decoys = [others[(k * N_DECOYS + i) % len(others)] for i in range(min(N_DECOYS, len(others)))]
-        query_path = _track(root, one.record)
         for song, kind in ((one.song, "positive"), *((song, "decoy") for song in decoys)):
             items.append(SamplePair(
                 query=one.id,
                 song=song,
-                query_path=query_path,
-                song_path=_track(root, song),
-                truth=truth_of(one.places if kind == "positive" else [], one.id),
+                query_path=one.record_path,
+                song_path=song_paths[song],
+                truth=one.truth if kind == "positive" else Detections.none(),
                 query_start_s=one.start_s,
                 query_end_s=one.end_s,
                 kind=kind,
@@ -153,105 +174,148 @@ class _Relation:
 
     id: str
     record: str
+    record_path: Path
     song: str
+    song_path: Path
     start_s: float
     end_s: float
     type: str
-    places: list[dict[str, Any]]
+    truth: Detections
 
 
-def _relation(root: Path, row: Mapping[str, str]) -> _Relation:
-    path = root / "samples.csv"
+def _relation(where: str, root: Path, row: Mapping[str, str]) -> _Relation:
     names = next((names for names in SAMPLE100_COLUMNS if all(name in row for name in names)), None)
     if names is None:
         wanted = " or ".join(", ".join(names) for names in SAMPLE100_COLUMNS)
-        raise DatasetError(f"{path}: columns are missing; wanted {wanted}")
+        raise DatasetError(f"{root / 'samples.csv'}: columns are missing; wanted {wanted}")
     record, song = row[names[0]].strip(), row[names[1]].strip()
-    start_s, first_s = (number(path, row, name, 0.0) for name in names[2:])
-    ratio = (
-        number(path, row, "estimated_tempo_ratio", float("nan")) if "estimated_tempo_ratio" in row else np.nan
+    start_s, first_s = (number(where, row, name, 0.0, least=0.0) for name in names[2:])
+    ratio = _ratio(where, row, "estimated_tempo_ratio") if "estimated_tempo_ratio" in row else math.nan
+    layers = root / "sonic_visualiser_annotations"
+    in_record, in_song = (
+        _places(_file(where, root, layers / f"{row['sample_id']}_{end}.csv")) for end in "rs"
     )
-    annotations = root / "sonic_visualiser_annotations"
-    in_record = _places(annotations / f"{row['sample_id']}_r.csv")
-    in_song = _places(annotations / f"{row['sample_id']}_s.csv")
     length_s = SAMPLE_LENGTH_S
     if in_record:
         start_s, level, length_s = in_record[0]
         same = [place for place in in_song if place[1] == level]
         in_song = same or in_song
     if not in_song:
-        in_song = [(first_s, "1", length_s / (1.0 if np.isnan(ratio) else ratio))]
+        in_song = [(first_s, "1", length_s / (1.0 if math.isnan(ratio) else ratio))]
     places = [
-        {"start_s": at_s, "end_s": at_s + lasts_s, "pitch_shift_st": np.nan, "tempo_ratio": ratio}
+        {"start_s": at_s, "end_s": at_s + lasts_s, "pitch_shift_st": math.nan, "tempo_ratio": ratio}
         for at_s, _, lasts_s in sorted(in_song)
     ]
+    label = row["sample_id"].strip()
+    with reading(where, DatasetError, "a sample at finite times"):  # sums and quotients may overflow
+        truth = truth_of(places, label)
+    paths = _track(where, root, record), _track(where, root, song)
     kind = row["sample_type"].strip().lower()
-    return _Relation(row["sample_id"].strip(), record, song, start_s, start_s + length_s, kind, places)
+    return _Relation(label, record, paths[0], song, paths[1], start_s, start_s + length_s, kind, truth)
 
 
 def _places(path: Path) -> list[tuple[float, str, float]]:
     """Return start, level and length of the places in a layer of Sonic Visualiser; none without a file."""
     if not path.is_file():
         return []
+    with reading(path, DatasetError, "a layer of Sonic Visualiser"):
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     found = []
-    for line, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for line, text in enumerate(lines, start=1):
         if not text.strip():
             continue
-        try:
-            start, level, length = text.replace(",", "\t").split("\t")[:3]
-            found.append((float(start), level.strip(), float(length)))
-        except ValueError as error:
-            raise DatasetError(
-                f"{path}, line {line}: wanted start, level and length, got {text!r}"
-            ) from error
+        where = f"{path}, line {line}"
+        columns = ("start", "level", "length")
+        row = dict(zip(columns, text.replace(",", "\t").split("\t"), strict=False))
+        if len(row) < len(columns):
+            raise DatasetError(f"{where}: wanted start, level and length, got {text!r}")
+        start_s, length_s = number(where, row, "start"), number(where, row, "length", least=0.0)
+        found.append((start_s, row["level"].strip(), length_s))
     return found
 
 
-def _track(root: Path, name: str) -> Path:
+def _track(where: str, root: Path, name: str) -> Path:
     """Return the sound file of a track; where it would be if there is none."""
+    if not name:
+        raise DatasetError(f"{where}: a track has no name; wanted that of its sound file, without the suffix")
     for folder in (root / "audio", root):
-        found = sorted(path for path in folder.glob(f"{name}.*") if path.suffix.lower() != ".csv")
-        if found:
-            return found[0]
-    return root / "audio" / f"{name}.wav"
+        stem = _file(where, root, folder / name)
+        # The name is not a pattern, whatever characters it has.
+        found = sorted(stem.parent.glob(f"{glob.escape(stem.name)}.*"))
+        if sounds := [path for path in found if path.suffix.lower() != ".csv"]:
+            return _file(where, root, sounds[0])
+    return _file(where, root, root / "audio" / f"{name}.wav")
 
 
-def _own_truth(root: Path, rows: Sequence[Mapping[str, str]], label: str) -> Detections:
-    with reading(root / "occurrences.csv", DatasetError, "a table of occurrences in numbers"):
-        return truth_of(rows, label)
+def _file(where: str, root: Path, path: Path) -> Path:
+    """Return a path that a table names; `DatasetError` with the line if it leaves the folder."""
+    try:
+        return inside(root, path)
+    except DatasetError as error:
+        raise DatasetError(f"{where}: {error}") from error
 
 
-def truth_of(rows: Sequence[Mapping[str, Any]], label: str) -> Detections:
-    """Return the truth of a pair from rows with the columns of ``occurrences.csv``."""
-    times_s = np.array([[float(row["start_s"]), float(row["end_s"])] for row in rows]).reshape(-1, 2)
+def truth_of(places: Sequence[Mapping[str, Any]], label: str) -> Detections:
+    """Return the truth of a pair from the numbers of its occurrences."""
+    times_s = np.array([[place["start_s"], place["end_s"]] for place in places]).reshape(-1, 2)
     shifts, ratios = (
-        np.array([float(row[name]) if row[name] != "" else np.nan for row in rows])
-        for name in ("pitch_shift_st", "tempo_ratio")
+        np.array([place[name] for place in places], dtype=float) for name in ("pitch_shift_st", "tempo_ratio")
     )
-    return Detections(Intervals(times_s, [label] * len(rows)), shifts, ratios, float(len(rows) > 0))
+    return Detections(Intervals(times_s, [label] * len(places)), shifts, ratios, float(len(places) > 0))
 
 
-def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Return the rows of a CSV file that must have some columns; `DatasetError` if it has not."""
+def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """Return the rows of a CSV file that must have some columns, each with its place for messages."""
     with (
         reading(path, DatasetError, "a table in CSV"),
-        path.open(newline="", encoding="utf-8", errors="replace") as file,
+        # spreadsheets put a byte order mark in front
+        path.open(newline="", encoding="utf-8-sig", errors="replace") as file,
     ):
         table = csv.DictReader(file, skipinitialspace=True)
         if missing := [name for name in columns if name not in (table.fieldnames or ())]:
             raise DatasetError(
                 f"{path}: columns {', '.join(missing)} are missing; wanted {', '.join(columns)}"
             )
-        rows = list(table)
-    for line, row in enumerate(rows, start=2):
+        rows = [(f"{path}, line {table.line_num}", row) for row in table]
+    for where, row in rows:
         if None in row.values():
-            raise DatasetError(f"{path}, line {line}: fewer values than the header has columns")
+            raise DatasetError(f"{where}: fewer values than the header has columns")
     return rows
 
 
-def number(path: Path, row: Mapping[str, str], column: str, empty: float) -> float:
-    """Return a number of a row; `DatasetError` naming the column if it is none."""
+def number(
+    where: str,
+    row: Mapping[str, str],
+    column: str,
+    empty: float | None = None,
+    *,
+    least: float = -math.inf,
+) -> float:
+    """Return a number of a row; `DatasetError` naming line and column if it is none.
+
+    An empty field means ``empty``, unless that is None. NaN is refused like all that is not finite, unless an
+    empty field means NaN as well.
+    """
+    text = row[column].strip()
+    if not text and empty is not None:
+        return empty
     try:
-        return float(row[column]) if row[column].strip() else empty
-    except ValueError as error:
-        raise DatasetError(f"{path}: {column} must be a number, got {row[column]!r}") from error
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if math.isnan(value) and empty is not None and math.isnan(empty):
+        return value
+    if not math.isfinite(value) or value < least:
+        wanted = "a finite number" if least == -math.inf else f"a finite number of at least {least:g}"
+        raise DatasetError(f"{where}: {column} must be {wanted}, got {row[column]!r}; correct the table")
+    return value
+
+
+def _ratio(where: str, row: Mapping[str, str], column: str) -> float:
+    """Return a ratio above 0, NaN if the field is empty."""
+    value = number(where, row, column, math.nan)
+    if value <= 0.0:
+        raise DatasetError(
+            f"{where}: {column} must be above 0, got {row[column]!r}; leave it empty if unknown"
+        )
+    return value

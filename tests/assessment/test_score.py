@@ -177,6 +177,11 @@ def test_csv_round_trip(tmp_path):
     assert (read_score(tmp_path / "a.csv").notes == score.notes).all()
 
 
+def test_csv_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "a.csv").write_text("onset_beat,duration_beat,pitch_midi\n0,1,60\n", encoding="utf-8-sig")
+    assert read_score(tmp_path / "a.csv").notes["pitch_midi"].tolist() == [60]
+
+
 def test_of_chords_the_highest_note_is_kept_and_notes_do_not_overlap():
     score = Score.from_rows([(0, 4, 48), (0, 1, 60), (1, 1, 62)])
     assert score.notes["pitch_midi"].tolist() == [60, 62]

@@ -84,7 +84,10 @@ def test_places_of_the_extension_are_read(tmp_path):
     ("lines", "message"),
     [
         (("sample_id,sample_type", "S001,riff"), "wanted original_track_id.* or target_track_id"),
-        ((ORIGINAL, "S001,T002,T001,soon,0,1,riff,"), "t_original must be a number, got 'soon'"),
+        (
+            (ORIGINAL, "S001,T002,T001,soon,0,1,riff,"),
+            r"line 2: t_original must be a finite number of at least 0, got 'soon'",
+        ),
         (("title,year", "a,b"), "columns sample_id, sample_type are missing"),
     ],
 )
