@@ -162,6 +162,7 @@ def finish(
     entry: Callable[[Any], Any],
     more: Mapping[str, Any] | None = None,
     noun: str = "inputs",
+    lacking: Callable[[Any], Sequence[str]] | None = None,
 ) -> None:
     """Print what was done and what failed, and leave with exit code 1 if anything failed.
 
@@ -179,19 +180,27 @@ def finish(
         What else the object of JSON holds, beside ``results`` and ``failures``.
     noun : str
         What the inputs are.
+    lacking : callable, optional
+        Result to the errors of what it lacks: those are failures, too.
     """
-    failures = [outcome for outcome in outcomes if outcome.error is not None]
+    done = [outcome for outcome in outcomes if outcome.error is None]
+    failures = [(outcome.item, outcome.error) for outcome in outcomes if outcome.error is not None]
+    n_failed = len(failures)
+    lacks = [] if lacking is None else [(one.item, texts) for one in done if (texts := lacking(one.result))]
+    failures += [(item, text) for item, texts in lacks for text in texts]
     if as_json:
-        results = [entry(outcome.result) for outcome in outcomes if outcome.error is None]
-        listed = [{"input": str(outcome.item), "error": outcome.error} for outcome in failures]
+        results = [entry(outcome.result) for outcome in done]
+        listed = [{"input": str(item), "error": text} for item, text in failures]
         content = {"results": results, "failures": listed, **(more or {})}
         click.echo(json.dumps(content, indent=1, ensure_ascii=False))
     elif line is not None:
-        for outcome in outcomes:
-            if outcome.error is None:
-                click.echo(line(outcome.result))
-    for outcome in failures:
-        click.echo(f"error: {outcome.error}", err=True)
+        for outcome in done:
+            click.echo(line(outcome.result))
+    for _, text in failures:
+        click.echo(f"error: {text}", err=True)
     if failures:
-        click.echo(f"{len(failures)} of {len(outcomes)} {noun} failed", err=True)
+        told = f"{n_failed} of {len(outcomes)} {noun} failed"
+        if lacks:
+            told += f", {len(lacks)} are incomplete: run again with --existing skip when the sounds are there"
+        click.echo(told, err=True)
         raise click.exceptions.Exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,33 +174,9 @@ def search(
         progress=progress,
     )
     outcomes = map_all(work, items)  # the jobs share the work on each input
-    _finish(outcomes, as_json=as_json)
-
-
-def _finish(outcomes: Sequence[Outcome[Any, Any]], *, as_json: bool) -> None:
-    """As `_options.finish`, where a sound that could not be searched is a failure as well."""
-    sounds = [(one.item, text) for one in outcomes if one.result is not None for text in one.result.failures]
-    if not sounds:
-        _options.finish(outcomes, as_json=as_json, line=_line, entry=_entry)
-        return
-    inputs = [(one.item, one.error) for one in outcomes if one.error is not None]
-    results = [one.result for one in outcomes if one.result is not None]
-    if as_json:
-        listed = [{"input": str(item), "error": text} for item, text in (*inputs, *sounds)]
-        content = {"results": [_entry(one) for one in results], "failures": listed}
-        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
-    else:
-        for one in results:
-            click.echo(_line(one))
-    for _, text in (*inputs, *sounds):
-        click.echo(f"error: {text}", err=True)
-    n_incomplete = sum(bool(one.failures) for one in results)
-    click.echo(
-        f"{len(inputs)} of {len(outcomes)} inputs failed, {n_incomplete} are incomplete: run again with "
-        "--existing skip when the sounds are there",
-        err=True,
+    _options.finish(
+        outcomes, as_json=as_json, line=_line, entry=_entry, lacking=lambda result: result.failures
     )
-    raise click.exceptions.Exit(1)
 
 
 def _search_file(

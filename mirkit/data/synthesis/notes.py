@@ -180,8 +180,7 @@ def restruck(notes: Notes) -> Notes:
     >>> [(round(float(n["onset_s"]), 3), round(float(n["duration_s"]), 3)) for n in restruck(long)]
     [(0.0, 0.998), (1.0, 1.0), (1.0, 1.0)]
     """
-    keys = np.rint(notes["pitch_midi"])
-    notes = notes[np.lexsort((notes["onset_s"], keys))]
+    notes = notes[np.lexsort((notes["onset_s"], np.rint(notes["pitch_midi"])))]
     keys = np.rint(notes["pitch_midi"])
     same = keys[1:] == keys[:-1]
     again = np.concatenate([[False], same & (np.diff(notes["onset_s"]) < TOGETHER_S)])[: len(notes)]
