@@ -180,6 +180,18 @@ def test_stem_writer_shares_one_gain(tmp_path: Path) -> None:
     assert np.abs(back - stems.gain * soft.samples).max() < 2**-15
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.aiff"])
+def test_a_floating_point_file_does_not_tell_when_it_was_written(tmp_path: Path, name: str) -> None:
+    sound = tone(0.2)
+    audio.write(tmp_path / name, sound, subtype="FLOAT")
+    content = (tmp_path / name).read_bytes()
+    peak = content.index(b"PEAK")  # name, size, version, seconds since 1970, each channel's peak
+    assert content[peak + 8 : peak + 12] in (b"\1\0\0\0", b"\0\0\0\1")
+    assert content[peak + 12 : peak + 16] == bytes(4)
+    assert content[peak + 16 : peak + 20] != bytes(4)
+    assert np.array_equal(audio.read(tmp_path / name).samples, sound.samples)
+
+
 def test_streamed_wav_has_a_plain_header_while_it_fits(tmp_path: Path) -> None:
     with audio.writer(tmp_path / "a.wav", RATE, 2) as file:
         file.write(tone(0.1))

@@ -311,6 +311,10 @@ def write(path: PathLike, audio: Audio, *, subtype: str | None = None) -> float:
         1.0, or less than that if the peak was beyond full scale and the format is not floating point.
         Samples are scaled, never clamped; floating point files are never scaled either.
 
+    Notes
+    -----
+    Equal sounds make equal files, except .ogg and .opus, which carry a random number.
+
     Raises
     ------
     AudioError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -128,6 +128,8 @@ class Encoder:
             self._file.close()
             if self._container == "RF64":
                 _shrink_header(self.path)
+            if self._encoding.subtype == "FLOAT":
+                _clear_time(self.path)
 
 
 def _fits_riff(encoding: Encoding, n_channels: int, n_samples: int | None) -> bool:
@@ -160,3 +162,16 @@ def _shrink_header(path: Path) -> None:
         ):
             file.seek(position)
             file.write(content)
+
+
+def _clear_time(path: Path) -> None:
+    """Clear the time of writing, which libsndfile notes beside the peaks: equal sounds are equal files."""
+    with path.open("r+b") as file:
+        order: Literal["little", "big"] = "big" if file.read(12)[:4] == b"FORM" else "little"
+        while len(header := file.read(8)) == 8 and header[:4] not in (b"data", b"SSND"):
+            size = int.from_bytes(header[4:], order)
+            if header[:4] == b"PEAK":
+                file.seek(4, os.SEEK_CUR)  # version
+                file.write(bytes(4))
+                return
+            file.seek(size + size % 2, os.SEEK_CUR)
