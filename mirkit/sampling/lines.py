@@ -41,10 +41,10 @@ def _sums(matrix: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
     n_rows, n_columns = matrix.shape
     for k in range(offsets.shape[0]):
         out[k] = 0.0
-        last = n_columns - offsets[k, n_rows - 1]
+        line = out[k, : max(0, n_columns - offsets[k, n_rows - 1])]
         for i in range(n_rows):
-            offset = offsets[k, i]
-            for t in range(last):
-                out[k, t] += matrix[i, t + offset]
-        for t in range(last):
-            out[k, t] /= n_rows
+            row = matrix[i, offsets[k, i] :]  # a slice has no negative indices, so the loop becomes vectors
+            for t in range(line.shape[0]):
+                line[t] += row[t]
+        for t in range(line.shape[0]):
+            line[t] /= n_rows

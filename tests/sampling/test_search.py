@@ -107,7 +107,7 @@ def test_what_cannot_be_heard_is_refused(y, message):
 def test_sums_along_lines_are_those_of_a_loop(n_rows, n_columns, n_lines, seed):
     rng = np.random.default_rng(seed)
     matrix = rng.standard_normal((n_rows, n_columns)).astype(np.float32)
-    offsets = np.sort(rng.integers(0, n_columns, (n_lines, n_rows)), axis=1)
+    offsets = np.sort(rng.integers(0, n_columns + 3, (n_lines, n_rows)), axis=1)
     out = np.full((n_lines, n_columns), 7.0, np.float32)
     sums_along_lines(matrix, offsets, out)
     for k in range(n_lines):
