@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mirkit.cli import COMMANDS, VERBS, _options, root
+from mirkit.cli import COMMANDS, VERBS, _options, main, root
 
 MODELS = Path(str(resources.files("mirkit"))) / "models"
 
@@ -37,6 +37,18 @@ def run(*arguments, code=0):
 )
 def test_an_unknown_command_is_told_with_the_one_that_was_meant(typed, told):
     assert f"No such command '{typed}'. {told}" in run(typed, "song.wav", code=2).output
+
+
+@pytest.mark.parametrize("chosen", [None, "ACTIVE"])
+def test_waiting_threads_leave_the_processor_unless_the_user_wants_it_otherwise(chosen, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is put back
+    if chosen is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    else:
+        monkeypatch.setenv("OMP_WAIT_POLICY", chosen)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == (chosen or "PASSIVE")
 
 
 def test_commands_that_are_suggested_exist():
