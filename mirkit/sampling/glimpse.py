@@ -16,7 +16,7 @@ from mirkit.sampling.config import SearchConfig
 from mirkit.sampling.features import Patch
 from mirkit.sampling.search import spread, tempo_grid
 
-__all__ = ["ALL_ROWS", "MOST_ROWS", "Glimpse", "coarse", "glimpse", "n_coarse_bins"]
+__all__ = ["Glimpse", "coarse", "glimpse", "n_coarse_bins"]
 
 FRAMES, BINS = 2, 2
 """Frames and bins of `mirkit.sampling.features` that are averaged."""
@@ -24,8 +24,8 @@ FRAME_FLOOR = 0.3
 """Of the mean norm of a frame: softer frames count less instead of being blown up."""
 FULL = 0.6
 """Value that a byte of 127 stands for; few are larger."""
-MOST_ROWS, ALL_ROWS = 32, 128
-"""Frames of the sample that are compared at a first look, and at a second one."""
+MOST_ROWS = 128
+"""Frames of the sample that are compared, all of one of nine seconds."""
 _COMPILED: dict[str, Any] = {}
 
 
@@ -94,7 +94,6 @@ def glimpse(
     *,
     step_st: float,
     hop_s: float,
-    most_rows: int = MOST_ROWS,
 ) -> Glimpse:
     """Return where a sample fits best into a song at a first look.
 
@@ -106,15 +105,13 @@ def glimpse(
         Transpositions and tempos.
     step_st, hop_s : float
         Semitones between bins and seconds between frames of `mirkit.sampling.features`.
-    most_rows : int
-        Frames of the sample that are compared, spread evenly.
 
     Returns
     -------
     Glimpse
         With a score of -inf if the song is shorter than the sample.
     """
-    rows = spread(len(sample), most_rows)
+    rows = spread(len(sample), MOST_ROWS)
     shifts = _shifts(config, step_st * BINS)
     tempos = tempo_grid(len(sample), config)
     offsets = np.round(rows / tempos[:, np.newaxis]).astype(np.int64)
@@ -124,14 +121,17 @@ def glimpse(
         from numba import njit
 
         _COMPILED["best"] = njit(_best, cache=True, fastmath=True)
-    best, at, deviation = _COMPILED["best"](products, offsets)
+    best, deviation = _COMPILED["best"](products, offsets)
     s, k = np.unravel_index(best.argmax(), best.shape)
     if not np.isfinite(best[s, k]):
         return Glimpse(float("-inf"), 0.0, 1.0, 0.0)
     # In songs of few notes much fits a little: what counts is how far one transformation is ahead.
     lead = (best[s, k] - np.median(best[np.isfinite(best)])) / deviation
+    n_starts = len(song) - offsets[k, -1]
+    curves = [row[first : first + n_starts] for row, first in zip(products[s], offsets[k], strict=True)]
+    at = np.sum(curves, axis=0).argmax()
     return Glimpse(
-        float(lead), float(shifts[s] * step_st * BINS), float(tempos[k]), float(at[s, k] * hop_s * FRAMES)
+        float(lead), float(shifts[s] * step_st * BINS), float(tempos[k]), float(at * hop_s * FRAMES)
     )
 
 
@@ -153,35 +153,28 @@ def _transposed(sample: np.ndarray, shifts: np.ndarray) -> np.ndarray:
 
 
 def _best(products: np.ndarray, offsets: np.ndarray) -> Any:
-    """Return for each transposition and tempo the best sum and its place, and the deviation of all sums."""
+    """Return for each transposition and tempo the best sum along lines, and the deviation of all sums."""
     n_shifts, n_rows, n_frames = products.shape
     n_tempos = offsets.shape[0]
     best = np.full((n_shifts, n_tempos), -np.inf)
-    at = np.zeros((n_shifts, n_tempos), np.int64)
-    curve = np.zeros(n_frames, np.float32)
     total, squares, n = 0.0, 0.0, 0
     for s in range(n_shifts):
         for k in range(n_tempos):
-            length = n_frames - offsets[k, n_rows - 1]
-            if length <= 0:
+            curve = np.zeros(max(0, n_frames - offsets[k, n_rows - 1]), np.float32)
+            if curve.size == 0:
                 continue
-            curve[:length] = 0.0
             for i in range(n_rows):
-                offset = offsets[k, i]
-                for t in range(length):
-                    curve[t] += products[s, i, t + offset]
-            summed, squared, top, place = 0.0, 0.0, curve[0], 0
-            for t in range(length):
+                row = products[s, i, offsets[k, i] :]  # a slice: see `mirkit.sampling.lines`
+                for t in range(curve.size):
+                    curve[t] += row[t]
+            summed, squared, top = 0.0, 0.0, curve[0]
+            for t in range(curve.size):
                 summed += curve[t]
                 squared += curve[t] * curve[t]
-            for t in range(length):
-                if curve[t] > top:
-                    top, place = curve[t], t
+                top = max(top, curve[t])
             total += summed
             squares += squared
-            n += length
+            n += curve.size
             best[s, k] = top
-            at[s, k] = place
     mean = total / max(n, 1)
-    spread = np.sqrt(max(squares / max(n, 1) - mean * mean, 1e-12))
-    return best, at, spread
+    return best, np.sqrt(max(squares / max(n, 1) - mean * mean, 1e-12))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -14,12 +14,10 @@ from mirkit.parallel import Backend, Outcome, Progress, map_all
 from mirkit.sampling import features
 from mirkit.sampling.catalogue import Entry, Index, Part
 from mirkit.sampling.config import FeatureConfig, SearchConfig
-from mirkit.sampling.glimpse import ALL_ROWS, MOST_ROWS, Glimpse, coarse, glimpse
+from mirkit.sampling.glimpse import Glimpse, coarse, glimpse
 
 __all__ = ["Ranked", "Role", "rank"]
 
-N_AGAIN = 100
-"""Sounds that are looked at a second time, with all of the sample."""
 Role = Literal["sample", "song"]
 """What the sound that is looked up is; those of the index are the other."""
 
@@ -52,8 +50,6 @@ def rank(
 ) -> list[Ranked]:
     """Return the sounds of an index, those that fit best first.
 
-    All are looked at with a part of the sample's frames, the hundred that fit best again with all of them.
-
     Parameters
     ----------
     index : Index
@@ -81,14 +77,7 @@ def rank(
     """
     query = coarse(features.patch(sound, index.features))
     work = partial(_looked, query=query, role=role, config=config or SearchConfig(), axis=index.features)
-    first = _ordered(map_all(work, index.parts, n_jobs=n_jobs, backend=backend, progress=progress))
-    best = {one.entry for one in first[:N_AGAIN]}
-    parts = [replace(part, entries=tuple(one for one in part.entries if one in best)) for part in index.parts]
-    again = partial(work, most_rows=ALL_ROWS)
-    closer = _ordered(
-        map_all(again, [part for part in parts if part.entries], n_jobs=n_jobs, backend=backend)
-    )
-    return closer + first[len(closer) :]
+    return _ordered(map_all(work, index.parts, n_jobs=n_jobs, backend=backend, progress=progress))
 
 
 def _ordered(outcomes: list[Outcome[Part, list[Ranked]]]) -> list[Ranked]:
@@ -101,16 +90,11 @@ def _ordered(outcomes: list[Outcome[Part, list[Ranked]]]) -> list[Ranked]:
 
 
 def _looked(
-    part: Part,
-    query: np.ndarray,
-    role: Role,
-    config: SearchConfig,
-    axis: FeatureConfig,
-    most_rows: int = MOST_ROWS,
+    part: Part, query: np.ndarray, role: Role, config: SearchConfig, axis: FeatureConfig
 ) -> list[Ranked]:
     found = []
     for entry, rows in part.frames():
         sample, song = (query, rows) if role == "sample" else (rows, query)
-        seen = glimpse(sample, song, config, step_st=axis.step_st, hop_s=axis.hop_s, most_rows=most_rows)
+        seen = glimpse(sample, song, config, step_st=axis.step_st, hop_s=axis.hop_s)
         found.append(Ranked(entry, seen))
     return found

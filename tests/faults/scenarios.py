@@ -74,6 +74,7 @@ SCENARIOS = {
         lambda given, out: [
             "separation", "evaluate", given / "songs/train", "--work", out / "work", "-o", out / "scores.json",
         ],
+        again=("--existing", "overwrite"),
         rewritten=("scores.json",),
     ),
 }  # fmt: skip
