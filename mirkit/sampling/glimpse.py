@@ -26,6 +26,9 @@ FULL = 0.6
 """Value that a byte of 127 stands for; few are larger."""
 MOST_ROWS = 128
 """Frames of the sample that are compared, all of one of nine seconds."""
+OTHER, AGAIN = 0.5, 0.2
+"""Weights beside the best fit: of another transformation's best, which speaks against it, and of a second
+place, which speaks for it."""
 _COMPILED: dict[str, Any] = {}
 
 
@@ -37,7 +40,7 @@ class Glimpse:
     ----------
     score : float
         How much the best fit is above the median over all transpositions and tempos of their best ones, in
-        deviations of all that was tried.
+        deviations of all that was tried; less if another transformation is close, more for a second place.
     pitch_shift_st, tempo_ratio : float
         Its transformation.
     start_s : float
@@ -125,14 +128,28 @@ def glimpse(
     s, k = np.unravel_index(best.argmax(), best.shape)
     if not np.isfinite(best[s, k]):
         return Glimpse(float("-inf"), 0.0, 1.0, 0.0)
-    # In songs of few notes much fits a little: what counts is how far one transformation is ahead.
-    lead = (best[s, k] - np.median(best[np.isfinite(best)])) / deviation
     n_starts = len(song) - offsets[k, -1]
-    curves = [row[first : first + n_starts] for row, first in zip(products[s], offsets[k], strict=True)]
-    at = np.sum(curves, axis=0).argmax()
-    return Glimpse(
-        float(lead), float(shifts[s] * step_st * BINS), float(tempos[k]), float(at * hop_s * FRAMES)
+    lines = [row[first : first + n_starts] for row, first in zip(products[s], offsets[k], strict=True)]
+    fits = np.sum(lines, axis=0)
+    at = int(fits.argmax())
+    others = best.copy()
+    others[max(0, s - 1) : s + 2, max(0, k - 1) : k + 2] = -np.inf
+    score = _lead(
+        fits, at, int(offsets[k, -1]), float(np.median(best[np.isfinite(best)])), float(others.max())
     )
+    return Glimpse(
+        score / float(deviation), float(shifts[s] * step_st * BINS), float(tempos[k]), at * hop_s * FRAMES
+    )
+
+
+def _lead(fits: np.ndarray, at: int, span: int, typical: float, other: float) -> float:
+    """Return how far the best place of a transformation is ahead: in songs of few notes much fits a little."""
+    lead = fits[at] - typical - OTHER * max(0.0, other - typical)
+    apart = max(1, span // 2)
+    again = np.concatenate([fits[: max(0, at - apart)], fits[at + apart + 1 :]])
+    if again.size:  # samples are looped more often than not
+        lead += AGAIN * (again.max() - typical)
+    return float(lead)
 
 
 def _shifts(config: SearchConfig, step_st: float) -> np.ndarray:
