@@ -143,7 +143,7 @@ def glimpse(
 
 
 def _lead(fits: np.ndarray, at: int, span: int, typical: float, other: float) -> float:
-    """Return how far the best place of a transformation is ahead: in songs of few notes much fits a little."""
+    """Return how far the best fit is ahead: in songs of few notes much fits a little."""
     lead = fits[at] - typical - OTHER * max(0.0, other - typical)
     apart = max(1, span // 2)
     again = np.concatenate([fits[: max(0, at - apart)], fits[at + apart + 1 :]])
