@@ -8,12 +8,12 @@ the best are kept. It ranks songs; whether and where the sample is there, `mirki
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mirkit.sampling.config import SearchConfig
 from mirkit.sampling.features import Patch
+from mirkit.sampling.lines import sums_along_lines
 from mirkit.sampling.search import spread, tempo_grid
 
 __all__ = ["Glimpse", "coarse", "glimpse", "n_coarse_bins"]
@@ -29,7 +29,6 @@ MOST_ROWS = 128
 OTHER, AGAIN = 0.5, 0.2
 """Weights beside the best fit: of another transformation's best, which speaks against it, and of a second
 place, which speaks for it."""
-_COMPILED: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,36 +119,38 @@ def glimpse(
     offsets = np.round(rows / tempos[:, np.newaxis]).astype(np.int64)
     queries = _transposed(sample[rows].astype(np.float32), shifts)
     products = (queries @ song.T.astype(np.float32)).reshape(len(shifts), len(rows), len(song))
-    if not _COMPILED:  # importing numba takes a second
-        from numba import njit
-
-        _COMPILED["best"] = njit(_best, cache=True, fastmath=True)
-    best, deviation = _COMPILED["best"](products, offsets)
-    s, k = np.unravel_index(best.argmax(), best.shape)
-    if not np.isfinite(best[s, k]):
+    sums = np.empty((len(shifts), len(tempos), len(song)), np.float32)
+    for product, out in zip(products, sums, strict=True):
+        sums_along_lines(product, offsets, out)
+    valid = np.arange(len(song)) < len(song) - offsets[:, -1:]  # (n_tempos, n_frames)
+    if not valid.any():
         return Glimpse(float("-inf"), 0.0, 1.0, 0.0)
-    n_starts = len(song) - offsets[k, -1]
-    lines = [row[first : first + n_starts] for row, first in zip(products[s], offsets[k], strict=True)]
-    fits = np.sum(lines, axis=0)
-    at = int(fits.argmax())
-    others = best.copy()
+    deviation = _deviation(sums, len(shifts) * int(np.count_nonzero(valid)))
+    sums[:, ~valid] = -np.inf
+    best = sums.max(axis=2)
+    s, k = np.unravel_index(best.argmax(), best.shape)
+    at = int(sums[s, k].argmax())
+    others, again = best.copy(), sums[s, k].copy()
     others[max(0, s - 1) : s + 2, max(0, k - 1) : k + 2] = -np.inf
-    score = _lead(
-        fits, at, int(offsets[k, -1]), float(np.median(best[np.isfinite(best)])), float(others.max())
-    )
-    return Glimpse(
-        score / float(deviation), float(shifts[s] * step_st * BINS), float(tempos[k]), at * hop_s * FRAMES
-    )
+    apart = max(1, int(offsets[k, -1]) // 2)
+    again[max(0, at - apart) : at + apart + 1] = -np.inf
+    lead = _lead(best, float(best[s, k]), float(others.max()), float(again.max()))
+    return Glimpse(lead / deviation, float(shifts[s] * step_st * BINS), float(tempos[k]), at * hop_s * FRAMES)
 
 
-def _lead(fits: np.ndarray, at: int, span: int, typical: float, other: float) -> float:
-    """Return how far the best fit is ahead: in songs of few notes much fits a little."""
-    lead = fits[at] - typical - OTHER * max(0.0, other - typical)
-    apart = max(1, span // 2)
-    again = np.concatenate([fits[: max(0, at - apart)], fits[at + apart + 1 :]])
-    if again.size:  # samples are looped more often than not
-        lead += AGAIN * (again.max() - typical)
-    return float(lead)
+def _deviation(sums: np.ndarray, n: int) -> float:
+    """Return the standard deviation of ``n`` sums, the others being 0."""
+    mean = sums.sum(dtype=np.float64) / n
+    squares = np.einsum("skt,skt->sk", sums, sums).sum(dtype=np.float64) / n
+    return float(np.sqrt(max(squares - mean * mean, 1e-18)))
+
+
+def _lead(fits: np.ndarray, best: float, other: float, again: float) -> float:
+    """Return how far a fit is ahead: in songs of few notes much fits a little. Missing ones are -inf."""
+    typical = float(np.median(fits[np.isfinite(fits)]))
+    lead = best - typical - OTHER * max(0.0, other - typical)
+    # Samples are looped more often than not.
+    return lead + (AGAIN * (again - typical) if np.isfinite(again) else 0.0)
 
 
 def _shifts(config: SearchConfig, step_st: float) -> np.ndarray:
@@ -167,31 +168,3 @@ def _transposed(sample: np.ndarray, shifts: np.ndarray) -> np.ndarray:
             one[:, :shift] = sample[:, -shift:]
         one /= np.linalg.norm(one) + 1e-9
     return moved.reshape(-1, sample.shape[1])
-
-
-def _best(products: np.ndarray, offsets: np.ndarray) -> Any:
-    """Return for each transposition and tempo the best sum along lines, and the deviation of all sums."""
-    n_shifts, n_rows, n_frames = products.shape
-    n_tempos = offsets.shape[0]
-    best = np.full((n_shifts, n_tempos), -np.inf)
-    total, squares, n = 0.0, 0.0, 0
-    for s in range(n_shifts):
-        for k in range(n_tempos):
-            curve = np.zeros(max(0, n_frames - offsets[k, n_rows - 1]), np.float32)
-            if curve.size == 0:
-                continue
-            for i in range(n_rows):
-                row = products[s, i, offsets[k, i] :]  # a slice: see `mirkit.sampling.lines`
-                for t in range(curve.size):
-                    curve[t] += row[t]
-            summed, squared, top = 0.0, 0.0, curve[0]
-            for t in range(curve.size):
-                summed += curve[t]
-                squared += curve[t] * curve[t]
-                top = max(top, curve[t])
-            total += summed
-            squares += squared
-            n += curve.size
-            best[s, k] = top
-    mean = total / max(n, 1)
-    return best, np.sqrt(max(squares / max(n, 1) - mean * mean, 1e-12))
